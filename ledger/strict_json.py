@@ -1,0 +1,187 @@
+"""JSON as we accept and write it: no duplicate names, no NaN, bounded depth and size; RFC 8785 on the way out."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import cast
+
+from ledger.errors import MalformedError
+from ledger.event import Json
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_DEPTH = 64
+MAX_NUMBER_CHARACTERS = 40
+MAX_INTEGER = 2**53 - 1
+
+_DEPTH_TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def parse_json(data: bytes, *, what: str = "JSON", max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Json:
+    """Parse untrusted bytes as I-JSON (RFC 7493).
+
+    Args:
+        data: Untrusted, UTF-8 without byte order mark.
+        what: Name for error messages.
+        max_bytes: Longest input, in bytes.
+        max_depth: Deepest nesting of arrays and objects.
+
+    Returns:
+        The value; every integer is within ±(2**53 - 1), every float finite, every name unique in its object.
+
+    Raises:
+        MalformedError: Anything else.
+    """
+    if len(data) > max_bytes:
+        raise MalformedError(what, f"{len(data)} bytes, at most {max_bytes} are read")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedError(what, "not UTF-8", error.start) from None
+    _check_depth(text, what, max_depth)
+    try:
+        value = _DECODER.decode(text)
+    except MalformedError as error:
+        raise MalformedError(what, error.why) from None
+    except json.JSONDecodeError as error:
+        raise MalformedError(what, error.msg, error.pos) from None
+    _check_text(value, what)
+    return cast(Json, value)
+
+
+def canonical_json(value: Json) -> bytes:
+    """Serialise after RFC 8785 (JSON Canonicalization Scheme).
+
+    Raises: MalformedError, for a value outside I-JSON.
+    Source: RFC 8785, 3.2. Floats are written as ECMAScript does.
+    """
+    parts: list[str] = []
+    _write(value, parts)
+    return "".join(parts).encode("utf-8")
+
+
+def _check_depth(text: str, what: str, max_depth: int) -> None:
+    depth = 0
+    for token in _DEPTH_TOKENS.finditer(text):
+        character = token.group()[0]
+        if character in "[{":
+            depth += 1
+            if depth > max_depth:
+                raise MalformedError(what, f"nested deeper than {max_depth}", token.start())
+        elif character in "]}":
+            depth -= 1
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise MalformedError("JSON", f"the name {twice[:64]!r} stands twice in one object")
+    return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_NUMBER_CHARACTERS or abs(int(text)) > MAX_INTEGER:
+        raise MalformedError("JSON", "an integer beyond ±(2**53 - 1)")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    value = float(text) if len(text) <= MAX_NUMBER_CHARACTERS else math.inf
+    if not math.isfinite(value):
+        raise MalformedError("JSON", "a number beyond binary64 or longer than 40 characters")
+    return value
+
+
+def _constant(text: str) -> object:
+    raise MalformedError("JSON", f"{text} is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_integer, parse_float=_float, parse_constant=_constant
+)
+
+
+def _check_text(value: object, what: str) -> None:
+    """Refuse lone surrogates, which UTF-8 cannot carry; the depth is bounded by now."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if not item.isascii() and any("\ud800" <= character <= "\udfff" for character in item):
+                raise MalformedError(what, "a lone surrogate in a string")
+        elif isinstance(item, dict):
+            stack.extend(item)
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+
+
+def _write(value: Json, parts: list[str]) -> None:
+    if value is None or isinstance(value, (bool, str)):
+        parts.append(json.dumps(value, ensure_ascii=False))
+    elif isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise MalformedError("JSON", "an integer beyond ±(2**53 - 1)")
+        parts.append(str(value))
+    elif isinstance(value, float):
+        parts.append(_ecmascript_number(value))
+    elif isinstance(value, list):
+        _write_many("[", "]", value, parts)
+    elif isinstance(value, dict):
+        _write_object(value, parts)
+    else:
+        raise MalformedError("JSON", f"{type(value).__name__} is not a JSON type")
+
+
+def _write_many(opening: str, closing: str, values: list[Json], parts: list[str]) -> None:
+    parts.append(opening)
+    for index, item in enumerate(values):
+        if index:
+            parts.append(",")
+        _write(item, parts)
+    parts.append(closing)
+
+
+def _write_object(value: dict[str, Json], parts: list[str]) -> None:
+    parts.append("{")
+    for index, name in enumerate(sorted(value, key=lambda text: text.encode("utf-16-be"))):
+        if index:
+            parts.append(",")
+        parts.append(json.dumps(name, ensure_ascii=False))
+        parts.append(":")
+        _write(value[name], parts)
+    parts.append("}")
+
+
+def _ecmascript_number(value: float) -> str:
+    """Write a finite float as ECMAScript's ``Number.prototype.toString`` does (RFC 8785, 3.2.2.3)."""
+    if not math.isfinite(value):
+        raise MalformedError("JSON", "NaN and infinities are not JSON")
+    if value == 0:
+        return "0"
+    mantissa, _, exponent_text = repr(value).lower().partition("e")
+    sign, mantissa = ("-", mantissa[1:]) if mantissa.startswith("-") else ("", mantissa)
+    whole, _, fraction = mantissa.partition(".")
+    fraction = "" if fraction == "0" else fraction
+    point = len(whole) + int(exponent_text or 0)
+    digits = whole + fraction
+    stripped = digits.lstrip("0")
+    point -= len(digits) - len(stripped)
+    digits = stripped.rstrip("0")
+    return sign + _place_point(digits, point)
+
+
+def _place_point(digits: str, point: int) -> str:
+    count = len(digits)
+    if count <= point <= 21:
+        return digits + "0" * (point - count)
+    if 0 < point <= 21:
+        return f"{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return "0." + "0" * -point + digits
+    exponent = point - 1
+    mantissa = digits if count == 1 else f"{digits[0]}.{digits[1:]}"
+    return f"{mantissa}e{'+' if exponent >= 0 else '-'}{abs(exponent)}"
