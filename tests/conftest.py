@@ -1,0 +1,25 @@
+"""What every test shares: derandomised hypothesis, and the place of the shared documents."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "vinculum", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("vinculum")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of documents that other people published: VINCULUM_SHARED_DATA, or ``shared/data`` beside the checkout."""
+    folder = Path(os.environ.get("VINCULUM_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no shared documents at {folder}: set VINCULUM_SHARED_DATA")
+    return folder
