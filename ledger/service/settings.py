@@ -1,0 +1,128 @@
+"""Settings: one TOML file in the home folder, overridden by the environment."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ledger.errors import ConfigurationError
+
+FILE_NAME = "vinculum.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChainSettings(_Section):
+    """The chain: an embedded anvil that `vinculum up` starts, or any node by URL."""
+
+    embedded: bool = True
+    host: str = "127.0.0.1"
+    port: int = Field(8745, ge=1, le=65535)
+    url: str | None = Field(None, description="an existing node; with it, nothing is embedded")
+    chain_id: int = Field(84_600, ge=1, lt=2**63)
+    block_time_seconds: float = Field(1.0, gt=0, le=60)
+    finality_depth: int = Field(0, ge=0, description="blocks behind the tip that count as final; 0 where blocks are")
+    witness_lag: int = Field(2, ge=0, description="blocks behind the tip that witnesses sign")
+    anvil: Path | None = Field(None, description="the anvil binary; found in the toolchain or on the path by default")
+
+
+class DocumentSettings(_Section):
+    """Where encrypted documents are kept: a folder, or a Kubo node by its RPC address."""
+
+    store: Literal["local", "kubo"] = "local"
+    kubo_api: str = "/ip4/127.0.0.1/tcp/5001"
+    kubo_token_file: Path | None = None
+
+
+class IndexSettings(_Section):
+    """The disposable index and the outbox: SQLite in the home folder, or PostgreSQL by URL."""
+
+    url: str | None = Field(None, description="postgresql+psycopg://...; SQLite in the home folder by default")
+
+
+class KeySettings(_Section):
+    """Keystores; the passphrase comes from a file, the environment or a prompt."""
+
+    scrypt_n: int = Field(262_144, ge=1024, le=2**22, description="work factor of new keystores")
+    passphrase_file: Path | None = None
+
+
+class CouncilSettings(_Section):
+    """The council that `vinculum init` sets up."""
+
+    administrators: int = Field(3, ge=1, le=16)
+    threshold: int = Field(2, ge=1, le=16)
+    delay_seconds: int = Field(0, ge=0, description="wait before changes of council, validators and namespaces")
+
+
+class TrustSettings(_Section):
+    """What `vinculum trust export` writes besides addresses and keys."""
+
+    witness_threshold: int = Field(3, ge=1)
+    tolerated_liars: int = Field(1, ge=0)
+    trusting_period_seconds: int = Field(14 * 86_400, ge=1)
+    maximum_age_seconds: int = Field(86_400, ge=1)
+
+
+class Settings(BaseSettings):
+    """All settings; each can be overridden as ``VINCULUM_<SECTION>__<NAME>``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VINCULUM_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    home: Path = Path(".vinculum")
+    chain: ChainSettings = ChainSettings()
+    documents: DocumentSettings = DocumentSettings()
+    index: IndexSettings = IndexSettings()
+    keys: KeySettings = KeySettings()
+    council: CouncilSettings = CouncilSettings()
+    trust: TrustSettings = TrustSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, which is handed in as initial values."""
+        return env_settings, init_settings
+
+    @property
+    def chain_url(self) -> str:
+        """HTTP address of the node's JSON-RPC."""
+        return self.chain.url or f"http://{self.chain.host}:{self.chain.port}"
+
+    @property
+    def index_url(self) -> str:
+        """SQLAlchemy URL of outbox and index."""
+        return self.index.url or f"sqlite:///{self.home / 'index.db'}"
+
+
+def load_settings(home: Path) -> Settings:
+    """Read ``vinculum.toml`` in ``home``; a missing file means the defaults.
+
+    Raises: ConfigurationError, naming each setting that is wrong.
+    """
+    path = home / FILE_NAME
+    try:
+        values = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+        return Settings(**{**values, "home": home})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from None
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise ConfigurationError(f"{path}: {wrong}") from None
