@@ -1,0 +1,1 @@
+"""SQL: the durable outbox, and the disposable index of chain and documents."""
