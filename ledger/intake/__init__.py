@@ -1,0 +1,1 @@
+"""Intake: untrusted bytes to a document of events, or every fault by its place."""
