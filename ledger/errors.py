@@ -15,6 +15,7 @@
     │   ├── StaleError               too old to judge by
     │   ├── ContentMismatchError     bytes are not what their digest, CID or commitment says
     │   ├── BindingError             a credential is not bound to this place
+    │   ├── UntrustedError           of another chain, contract or code than the trust file speaks about
     │   ├── IssuerError              the issuer's key was not valid for this, then
     │   └── IdentityError            the namespace's authority did not register this identifier
     ├── RuleError                    well formed, but not allowed
@@ -126,6 +127,10 @@ class BindingError(VerificationError):
     def __init__(self, claim: str, expected: object, found: object) -> None:
         self.claim, self.expected, self.found = claim, expected, found
         super().__init__(f"credential is bound to another {claim}: {found!r}, here {expected!r}")
+
+
+class UntrustedError(VerificationError):
+    """Of another chain, contract or code than the trust file speaks about: it proves nothing here."""
 
 
 class IssuerError(VerificationError):
