@@ -78,7 +78,7 @@ class LocalStore:
             index.close()
 
     def put(self, root: Cid, blocks: Iterable[Block]) -> None:
-        """Keep a batch; see ``DocumentStore.put``.
+        """Keep a batch; see ``DocumentStore.put``. One that is there is written anew, which mends a damaged copy.
 
         Raises:
             SourceTimeoutError: another writer did not finish in time.

@@ -18,8 +18,7 @@ class DocumentStore(Protocol):
     *Atomic*: after a failed or interrupted ``put`` the batch is there as a whole or not at all: never some of its
     blocks under its root. An error leaves open which of the two.
 
-    *Retries* are the caller's: nothing here repeats a request. ``put`` and ``discard`` may be repeated at will, and
-    a repeated ``put`` writes anew, which also mends a damaged copy.
+    *Retries* are the caller's: nothing here repeats a request. ``put`` and ``discard`` may be repeated at will.
 
     *Trust*: what ``get`` returns is what its CID says, whoever runs the store. ``has`` and ``roots`` are only the
     store's word.
