@@ -1,0 +1,235 @@
+"""Disclosures: salted claims whose hashes stand in the signed document, and the way back from hashes to claims.
+
+Source: RFC 9901, 4.2 (format) and 7.1 (processing).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from ledger.credential.base64url import encode_base64url, parse_base64url
+from ledger.credential.jose import Random
+from ledger.errors import ContentMismatchError, MalformedError
+from ledger.event import Json
+from ledger.strict_json import MAX_INTEGER, parse_json
+
+SALT_BYTES = 16
+DIGEST_BYTES = 32
+MAX_DISCLOSURE_CHARACTERS = 1024 * 1024
+MAX_DEPTH = 48
+RESERVED = frozenset({"_sd", "_sd_alg", "..."})
+HASH_NAME = "sha-256"
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """One claim or array element in the clear; nothing says yet that anybody signed its hash.
+
+    Attributes:
+        text: As received, base64url.
+        digest: SHA-256 of ``text``, in base64url.
+        name: Claim name, or None for an array element.
+        value: Any JSON.
+    """
+
+    text: str
+    digest: str
+    name: str | None
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A payload whose hashes were replaced by what they stand for.
+
+    Attributes:
+        payload: Without ``_sd``, ``_sd_alg`` and undisclosed array elements.
+        disclosed: The claims of the top level that came from disclosures.
+        withheld: How many hashes were not opened; decoys look the same.
+        nested: Whether hashes stand below the top level.
+    """
+
+    payload: dict[str, Json]
+    disclosed: dict[str, Json]
+    withheld: int
+    nested: bool
+
+
+def digest_disclosure(text: str) -> str:
+    """SHA-256 of a disclosure's ASCII text, in base64url (RFC 9901, 4.2.3)."""
+    return encode_base64url(sha256(text.encode("ascii")).digest())
+
+
+def make_disclosures(claims: Mapping[str, Json], random: Random) -> tuple[str, ...]:
+    """Salt claims and encode them as disclosures.
+
+    Args:
+        claims: By name; none of them reserved.
+        random: Gives fresh bytes; called once.
+
+    Returns:
+        One text a claim, in the order of ``claims``.
+
+    Raises:
+        MalformedError: a reserved name, at any depth, or a value that is not I-JSON.
+    """
+    salts = random(SALT_BYTES * len(claims))
+    return tuple(
+        _encode(encode_base64url(salts[index * SALT_BYTES : (index + 1) * SALT_BYTES]), name, value)
+        for index, (name, value) in enumerate(claims.items())
+    )
+
+
+def make_decoys(count: int, random: Random) -> list[str]:
+    """Hashes that nothing stands behind, to hide how many claims there are (RFC 9901, 4.2.5)."""
+    noise = random(DIGEST_BYTES * count)
+    return [
+        encode_base64url(sha256(noise[start : start + DIGEST_BYTES]).digest())
+        for start in range(0, DIGEST_BYTES * count, DIGEST_BYTES)
+    ]
+
+
+def parse_disclosure(text: str) -> Disclosure:
+    """Read one disclosure.
+
+    Args:
+        text: *Untrusted*; canonical base64url of a JSON array [salt, value] or [salt, name, value].
+
+    Raises:
+        MalformedError: anything else, or a reserved name.
+    """
+    if len(text) > MAX_DISCLOSURE_CHARACTERS:
+        raise MalformedError("disclosure", f"longer than {MAX_DISCLOSURE_CHARACTERS} characters")
+    array = parse_json(parse_base64url(text, "disclosure"), what="disclosure", max_depth=MAX_DEPTH)
+    if not isinstance(array, list) or len(array) not in {2, 3} or not isinstance(array[0], str):
+        raise MalformedError("disclosure", "not an array of salt, name and value, or of salt and value")
+    name = array[1] if len(array) == 3 else None
+    if name is not None and (not isinstance(name, str) or name in RESERVED):
+        raise MalformedError("disclosure", "its claim name is reserved or not a text")
+    return Disclosure(text, digest_disclosure(text), name, array[-1])
+
+
+def resolve(payload: Mapping[str, Json], disclosures: Sequence[Disclosure]) -> Resolved:
+    """Put disclosed claims and elements where their hashes stand.
+
+    1. The hash algorithm is SHA-256.
+    2. No hash stands twice, in the payload or in what is disclosed.
+    3. A claim's hash stands in an ``_sd``, an element's in a ``...``; no name is already there.
+    4. Every disclosure is used, and so used exactly once.
+
+    Args:
+        payload: *Verified*: the signature was checked.
+        disclosures: *Untrusted*.
+
+    Raises:
+        MalformedError: 1 to 3 fail, or an ``_sd`` or ``...`` is not in its form.
+        ContentMismatchError: 4 fails: the document does not commit to a disclosure.
+
+    Source: RFC 9901, 7.1, steps 3 to 5.
+    """
+    if payload.get("_sd_alg", HASH_NAME) != HASH_NAME:  # 1
+        raise MalformedError("SD-JWT", "the hash algorithm is not sha-256")
+    work = _Resolver(disclosures)
+    body = {name: value for name, value in payload.items() if name != "_sd_alg"}
+    whole = work.object(body, 0)
+    if work.unused:  # 4
+        first = next(iter(work.unused))
+        raise ContentMismatchError("disclosure", "a hash in the signed document", first)
+    disclosed = {name: value for name, value in whole.items() if name not in payload}
+    nested = len(work.seen) != len(_digests(body.get("_sd", [])))
+    return Resolved(whole, disclosed, len(work.seen) - len(disclosures), nested)
+
+
+class _Resolver:
+    """One pass over a payload: the disclosures still unused, and the hashes already seen."""
+
+    def __init__(self, disclosures: Sequence[Disclosure]) -> None:
+        self.unused = {disclosure.digest: disclosure for disclosure in disclosures}
+        self.seen: set[str] = set()
+        if len(self.unused) != len(disclosures):
+            raise MalformedError("SD-JWT", "a disclosure stands twice")
+
+    def value(self, value: Json, depth: int) -> Json:
+        if depth > MAX_DEPTH:
+            raise MalformedError("SD-JWT", f"nested deeper than {MAX_DEPTH}")
+        if isinstance(value, dict):
+            return self.object(value, depth)
+        return self.array(value, depth) if isinstance(value, list) else value
+
+    def object(self, source: Mapping[str, Json], depth: int) -> dict[str, Json]:
+        if "..." in source:
+            raise MalformedError("SD-JWT", "'...' is not a claim name")
+        result = {name: self.value(value, depth + 1) for name, value in source.items() if name != "_sd"}
+        for digest in _digests(source.get("_sd", [])):
+            disclosure = self.open(digest)
+            if disclosure is None:
+                continue
+            if disclosure.name is None or disclosure.name in result:  # 3
+                raise MalformedError("SD-JWT", "a disclosure has no name, or one that is there already")
+            result[disclosure.name] = self.value(disclosure.value, depth + 1)
+        return result
+
+    def array(self, source: Sequence[Json], depth: int) -> list[Json]:
+        result: list[Json] = []
+        for item in source:
+            if not isinstance(item, dict) or "..." not in item:
+                result.append(self.value(item, depth + 1))
+                continue
+            if len(item) != 1:
+                raise MalformedError("SD-JWT", "a hidden element has other members")
+            disclosure = self.open(item["..."])
+            if disclosure is not None:
+                if disclosure.name is not None:  # 3
+                    raise MalformedError("SD-JWT", "an array element was disclosed as a claim")
+                result.append(self.value(disclosure.value, depth + 1))
+        return result
+
+    def open(self, digest: Json) -> Disclosure | None:
+        parse_base64url(digest, "SD-JWT digest", size=DIGEST_BYTES)
+        text = str(digest)
+        if text in self.seen:  # 2
+            raise MalformedError("SD-JWT", "a hash stands twice")
+        self.seen.add(text)
+        return self.unused.pop(text, None)
+
+
+def _digests(value: Json) -> list[Json]:
+    if not isinstance(value, list):
+        raise MalformedError("SD-JWT", "_sd is not an array")
+    return value
+
+
+def _encode(salt: str, name: str, value: Json) -> str:
+    _check_value({name: value})
+    return encode_base64url(encode_json([salt, name, value]))
+
+
+def encode_json(value: Json) -> bytes:
+    """Serialise compactly; for documents whose exact bytes are signed, so that no canonical form is needed.
+
+    Raises: MalformedError, for NaN, infinities and lone surrogates.
+    """
+    try:
+        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except ValueError:
+        raise MalformedError("JSON", "NaN, an infinity or a lone surrogate") from None
+
+
+def _check_value(value: Json, depth: int = 0) -> None:
+    """Refuse at issuing what every reader would refuse or take for hashes."""
+    if depth > MAX_DEPTH - 1:
+        raise MalformedError("disclosure", f"nested deeper than {MAX_DEPTH - 1}")
+    if isinstance(value, int):
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise MalformedError("disclosure", "an integer beyond ±(2**53 - 1)")
+    elif isinstance(value, dict):
+        if not RESERVED.isdisjoint(value):
+            raise MalformedError("disclosure", "a reserved name: _sd, _sd_alg or ...")
+        for item in value.values():
+            _check_value(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_value(item, depth + 1)

@@ -1,0 +1,251 @@
+"""Issuer keys and signatures: ES256, ES256K and EdDSA, each with one encoding of a key and of a signature.
+
+Source: RFC 7517 and 7518 (JWK), RFC 7638 (thumbprint), RFC 8037 (OKP, EdDSA), RFC 8812 (ES256K).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from typing import TypeAlias
+
+import coincurve
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ledger.credential.base64url import encode_base64url, parse_base64url
+from ledger.credential.edwards import check_ed25519_point
+from ledger.errors import MalformedError, SignatureError
+from ledger.strict_json import canonical_json
+
+Jwk: TypeAlias = Mapping[str, str]
+PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | coincurve.PrivateKey | ed25519.Ed25519PrivateKey
+NativePublicKey: TypeAlias = ec.EllipticCurvePublicKey | coincurve.PublicKey | ed25519.Ed25519PublicKey
+Random: TypeAlias = Callable[[int], bytes]
+"""Gives that many random bytes; production hands in ``os.urandom``."""
+
+SIGNATURE_BYTES = 64
+PRIVATE_BYTES = 32
+_SHA256 = ec.ECDSA(hashes.SHA256())
+_SHA256_DETERMINISTIC = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+
+
+class Algorithm(StrEnum):
+    """The signature algorithms that are read and written; every other name, ``none`` included, is refused."""
+
+    ES256 = "ES256"
+    ES256K = "ES256K"
+    EDDSA = "EdDSA"
+
+
+_ORDERS = {
+    Algorithm.ES256: 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+    Algorithm.ES256K: 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
+}
+_CURVES = {("EC", "P-256"): Algorithm.ES256, ("EC", "secp256k1"): Algorithm.ES256K, ("OKP", "Ed25519"): Algorithm.EDDSA}
+_MEMBERS = {"EC": {"kty", "crv", "x", "y"}, "OKP": {"kty", "crv", "x"}}
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A public key whose encoding and curve point were checked; ``parse_jwk`` and ``signing_key`` make it.
+
+    Attributes:
+        algorithm: The one algorithm that this key is used with.
+        jwk: Its required members and no others.
+        thumbprint: RFC 7638 with SHA-256, 32 bytes: the key's id on chain.
+        native: The library's object.
+    """
+
+    algorithm: Algorithm
+    jwk: Jwk
+    thumbprint: bytes
+    native: NativePublicKey = field(repr=False, compare=False)
+
+    @property
+    def key_id(self) -> str:
+        """The thumbprint in base64url, as ``kid`` carries it."""
+        return encode_base64url(self.thumbprint)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key with its public half; ``signing_key`` makes it."""
+
+    public: PublicKey
+    private: PrivateKey = field(repr=False, compare=False)
+
+
+def parse_jwk(value: object) -> PublicKey:
+    """Read a public JSON Web Key.
+
+    Args:
+        value: *Untrusted*; an object with exactly the required members: ``kty``, ``crv``, ``x`` and, for ``EC``, ``y``.
+
+    Returns:
+        The key; its point lies on the curve and generates the prime-order group.
+
+    Raises:
+        MalformedError: another member, type, curve or encoding, or not such a point.
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in (*value, *value.values())):
+        raise MalformedError("JWK", "not an object of strings")
+    algorithm = _CURVES.get((value.get("kty", ""), value.get("crv", "")))
+    if algorithm is None or set(value) != _MEMBERS[value["kty"]]:
+        raise MalformedError("JWK", "not exactly the public members of a P-256, secp256k1 or Ed25519 key")
+    point = b"".join(parse_base64url(value[name], f"JWK {name}", size=32) for name in ("x", "y") if name in value)
+    return _public(algorithm, _load_point(algorithm, point))
+
+
+def thumbprint(jwk: Jwk) -> bytes:
+    """SHA-256 of the key's required members in canonical JSON, 32 bytes.
+
+    Args:
+        jwk: Exactly the required members, e.g. of a ``PublicKey``.
+
+    Source: RFC 7638, 3.
+    """
+    return sha256(canonical_json(dict(jwk))).digest()
+
+
+def signing_key(private: PrivateKey) -> SigningKey:
+    """Join a private key with its public half and algorithm.
+
+    Raises: MalformedError, for a curve that no algorithm here uses.
+    """
+    if isinstance(private, coincurve.PrivateKey):
+        return SigningKey(_public(Algorithm.ES256K, private.public_key), private)
+    if isinstance(private, ed25519.Ed25519PrivateKey):
+        return SigningKey(_public(Algorithm.EDDSA, private.public_key()), private)
+    if not isinstance(private.curve, ec.SECP256R1):
+        raise MalformedError("private key", "not on P-256; secp256k1 keys are coincurve's")
+    return SigningKey(_public(Algorithm.ES256, private.public_key()), private)
+
+
+def parse_private_key(algorithm: Algorithm, data: bytes) -> SigningKey:
+    """Read raw private bytes, as keystores hold them.
+
+    Args:
+        algorithm: What the key signs with.
+        data: 32 bytes: the scalar, big-endian, or the Ed25519 seed.
+
+    Raises:
+        MalformedError: another length, or a scalar of zero or beyond the group's order.
+    """
+    if len(data) != PRIVATE_BYTES:
+        raise MalformedError("private key", f"{len(data)} bytes, {PRIVATE_BYTES} are needed")
+    if algorithm is Algorithm.EDDSA:
+        return signing_key(ed25519.Ed25519PrivateKey.from_private_bytes(data))
+    scalar = int.from_bytes(data, "big")
+    if not 0 < scalar < _ORDERS[algorithm]:
+        raise MalformedError("private key", "the scalar is zero or not below the group's order")
+    if algorithm is Algorithm.ES256K:
+        return signing_key(coincurve.PrivateKey(data))
+    return signing_key(ec.derive_private_key(scalar, ec.SECP256R1()))
+
+
+def private_bytes(key: SigningKey) -> bytes:
+    """The 32 raw bytes that ``parse_private_key`` reads; secret."""
+    if isinstance(key.private, coincurve.PrivateKey):
+        return key.private.secret
+    if isinstance(key.private, ed25519.Ed25519PrivateKey):
+        return key.private.private_bytes_raw()
+    return key.private.private_numbers().private_value.to_bytes(PRIVATE_BYTES, "big")
+
+
+def generate_private_key(algorithm: Algorithm, random: Random) -> SigningKey:
+    """Make a new key from randomness that is handed in; draws again where the scalar is out of range."""
+    while True:
+        data = random(PRIVATE_BYTES)
+        if algorithm is Algorithm.EDDSA or 0 < int.from_bytes(data, "big") < _ORDERS[algorithm]:
+            return parse_private_key(algorithm, data)
+
+
+def sign(key: SigningKey, message: bytes) -> bytes:
+    """Sign, without randomness (RFC 6979, RFC 8032).
+
+    Returns:
+        64 bytes: r ‖ s with s in the lower half, or R ‖ S.
+    """
+    if isinstance(key.private, coincurve.PrivateKey):
+        return key.private.sign_recoverable(message)[:SIGNATURE_BYTES]
+    if isinstance(key.private, ed25519.Ed25519PrivateKey):
+        return key.private.sign(message)
+    r, s = decode_dss_signature(key.private.sign(message, _SHA256_DETERMINISTIC))
+    s = min(s, _ORDERS[Algorithm.ES256] - s)
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def verify_signature(key: PublicKey, message: bytes, signature: bytes, *, low_s: bool = True) -> None:
+    """Prove that the holder of ``key`` signed ``message``.
+
+    Args:
+        key: Decides the algorithm.
+        message: *Untrusted*.
+        signature: *Untrusted*; 64 bytes raw.
+        low_s: Refuse an s in the upper half, so that nobody can make a second signature out of one. Only for
+            documents of other systems, whose algorithm does not ask for it, may it be off.
+
+    Raises:
+        SignatureError: It does not verify, or is not in its one encoding.
+    """
+    if len(signature) != SIGNATURE_BYTES:
+        raise SignatureError(f"a signature of {len(signature)} bytes, {SIGNATURE_BYTES} are needed")
+    try:
+        if isinstance(key.native, ed25519.Ed25519PublicKey):
+            key.native.verify(signature, message)
+        else:
+            _verify_ecdsa(key.native, message, *_scalars(signature, _ORDERS[key.algorithm], low_s=low_s))
+    except InvalidSignature:
+        raise SignatureError("the signature does not verify") from None
+
+
+def _verify_ecdsa(native: ec.EllipticCurvePublicKey | coincurve.PublicKey, message: bytes, r: int, s: int) -> None:
+    if isinstance(native, ec.EllipticCurvePublicKey):
+        native.verify(encode_dss_signature(r, s), message, _SHA256)
+        return
+    order = _ORDERS[Algorithm.ES256K]
+    if not native.verify(encode_dss_signature(r, min(s, order - s)), message):
+        raise InvalidSignature
+
+
+def _scalars(signature: bytes, order: int, *, low_s: bool) -> tuple[int, int]:
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    if not (0 < r < order and 0 < s < order):
+        raise SignatureError("r or s is zero or not below the group's order")
+    if low_s and s > order // 2:
+        raise SignatureError("s is in the upper half: a second form of the same signature")
+    return r, s
+
+
+def _load_point(algorithm: Algorithm, point: bytes) -> NativePublicKey:
+    """Make the library's key of 32 bytes (Ed25519) or of x ‖ y."""
+    if algorithm is Algorithm.EDDSA:
+        check_ed25519_point(point)
+        return ed25519.Ed25519PublicKey.from_public_bytes(point)
+    try:
+        if algorithm is Algorithm.ES256K:
+            return coincurve.PublicKey(b"\x04" + point)
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + point)
+    except ValueError:
+        raise MalformedError("JWK", "no point of the curve") from None
+
+
+def _public(algorithm: Algorithm, native: NativePublicKey) -> PublicKey:
+    jwk = _jwk_of(native)
+    return PublicKey(algorithm, jwk, thumbprint(jwk), native)
+
+
+def _jwk_of(native: NativePublicKey) -> Jwk:
+    if isinstance(native, ed25519.Ed25519PublicKey):
+        return {"kty": "OKP", "crv": "Ed25519", "x": encode_base64url(native.public_bytes_raw())}
+    if isinstance(native, coincurve.PublicKey):
+        point, curve = native.format(compressed=False), "secp256k1"
+    else:
+        point, curve = native.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint), "P-256"
+    return {"kty": "EC", "crv": curve, "x": encode_base64url(point[1:33]), "y": encode_base64url(point[33:])}
