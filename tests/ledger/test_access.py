@@ -218,3 +218,16 @@ def test_visible_fields_keep_their_order() -> None:
     kind = "battery.commissioned"
     assert fields_visible(kind, names, Tier.PUBLIC) == ("salt", "PerformanceAndDurability.RatedCapacity", "identifier")
     assert fields_visible(kind, names, Tier.PRIVATE) == tuple(names)
+
+
+def test_the_docs_list_every_field_under_its_tier() -> None:
+    text = (ROOT / "docs/access.md").read_text("utf-8")
+    for section, fields in tier_table().items():
+        for tier in Tier:
+            names = [name for name, found in fields.items() if found is tier and "." not in name]
+            if names:
+                assert f"| {section} | {tier} | {', '.join(f'`{name}`' for name in names)} |" in text
+    for attribute in published():
+        tier = tier_of("battery.commissioned", attribute.field)
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| {attribute.group} | {tier} |")]
+        assert f"`{attribute.name}`" in line
