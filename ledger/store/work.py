@@ -11,13 +11,10 @@ from ledger.store.columns import BIG_KEY, Row, big, octets
 
 
 class ItemState(StrEnum):
-    """Where an item stands; the states of an item inside a transaction follow that transaction."""
+    """Where an item stands by itself; once ``taken`` it stands where its transaction stands."""
 
     READY = "ready"
-    SIGNED = "signed"
-    SENT = "sent"
-    MINED = "mined"
-    FINAL = "final"
+    TAKEN = "taken"
     REFUSED = "refused"
 
 
@@ -72,6 +69,7 @@ class OutboxItem(Row, table=True):
     expected_head: bytes | None = octets(32, default=None)
     state: str = Field(default=ItemState.READY)
     transaction_id: int | None = Field(default=None, foreign_key="outbox_transaction.id", index=True, sa_type=BIG_KEY)
+    reverts: int = 0
     error: str | None = None
     reason: str | None = None
 

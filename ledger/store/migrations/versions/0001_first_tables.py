@@ -246,6 +246,7 @@ def upgrade() -> None:
         sa.Column("expected_head", sa.LargeBinary(length=32), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("transaction_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("reverts", sa.Integer(), nullable=False),
         sa.Column("error", sa.String(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(

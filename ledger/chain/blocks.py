@@ -1,0 +1,72 @@
+"""The tree of block hashes in SQL: leaf n is the hash of block n; complete nodes never change but by a re-org."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlmodel import Session, col
+
+from ledger.errors import MissingError
+from ledger.proof.merkle import leaf_hash, node_hash
+from ledger.store.chain_index import MerkleNode
+from ledger.store.columns import table_of
+
+LEVELS = 64
+
+
+class BlockTree:
+    """Reads complete nodes for ``ledger.proof.merkle``: inclusion and consistency paths in O(log n) reads."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def node(self, level: int, position: int) -> bytes:
+        """Return the node over leaves ``position << level`` up to (not with) ``(position + 1) << level``.
+
+        Raises: MissingError, if the tree does not reach that far.
+        """
+        found = self._session.get(MerkleNode, (level, position))
+        if found is None:
+            raise MissingError(f"the tree of block hashes has no node {position} at level {level} yet")
+        return found.hash
+
+
+def append_blocks(session: Session, size: int, hashes: Sequence[bytes]) -> None:
+    """Add the hashes of blocks ``size``, ``size + 1``, … and every node that they complete."""
+    frontier = _frontier(session, size)
+    rows: list[dict[str, Any]] = []
+    for number, block_hash in enumerate(hashes, start=size):
+        level, position, node = 0, number, leaf_hash(block_hash)
+        rows.append({"level": level, "position": position, "hash": node})
+        while position % 2 == 1:
+            node = node_hash(frontier.pop(level), node)
+            level, position = level + 1, position // 2
+            rows.append({"level": level, "position": position, "hash": node})
+        frontier[level] = node
+    if rows:
+        session.execute(insert(table_of(MerkleNode)), rows)
+
+
+def cut_blocks(session: Session, size: int) -> None:
+    """Forget everything that a tree of ``size`` leaves does not have."""
+    for level in range(LEVELS):
+        session.execute(
+            delete(MerkleNode).where(col(MerkleNode.level) == level, col(MerkleNode.position) >= size >> level)
+        )
+
+
+def _frontier(session: Session, size: int) -> dict[int, bytes]:
+    """Return the roots of the complete subtrees of a tree of ``size`` leaves, by level."""
+    levels = [level for level in range(size.bit_length()) if size >> level & 1]
+    question = select(col(MerkleNode.hash))
+    found = {
+        level: session.scalar(
+            question.where(col(MerkleNode.level) == level, col(MerkleNode.position) == (size >> level) - 1)
+        )
+        for level in levels
+    }
+    if None in found.values():
+        raise MissingError(f"the tree of block hashes is not complete up to {size}")
+    return {level: node for level, node in found.items() if node is not None}
