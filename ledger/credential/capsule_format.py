@@ -39,6 +39,7 @@ MAX_FILES = 1024
 MAX_DISCLOSURES = 4096
 MAX_NAME_CHARACTERS = 255
 MAX_FILE_BYTES = 2**48
+_ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 _COMMITMENT_LABEL = b"vinculum/capsule-key/1"
 
 
@@ -159,7 +160,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
     files = [_encode_file(description) for description in manifest.files]
     value = {"version": VERSION, "disclosures": manifest.disclosures, "document": document, "files": files}
     try:
-        data = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode("utf-8")
+        data = _ENCODER.encode(value).encode("utf-8")
     except UnicodeEncodeError:
         raise MalformedError("capsule manifest", "a lone surrogate in a name") from None
     fits = len(manifest.disclosures) <= MAX_DISCLOSURES and len(files) <= MAX_FILES

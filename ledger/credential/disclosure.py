@@ -22,6 +22,7 @@ MAX_DISCLOSURE_CHARACTERS = 1024 * 1024
 MAX_DEPTH = 48
 RESERVED = frozenset({"_sd", "_sd_alg", "..."})
 HASH_NAME = "sha-256"
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ def encode_json(value: Json) -> bytes:
     Raises: MalformedError, for NaN, infinities and lone surrogates.
     """
     try:
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8")
+        return _ENCODER.encode(value).encode("utf-8")
     except ValueError:
         raise MalformedError("JSON", "NaN, an infinity or a lone surrogate") from None
 
