@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from json.encoder import encode_basestring
 from typing import cast
 
 from ledger.errors import MalformedError
@@ -12,10 +13,14 @@ from ledger.event import Json
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
+MAX_CONTAINERS = 500_000
 MAX_NUMBER_CHARACTERS = 40
 MAX_INTEGER = 2**53 - 1
+FIRST_EXPONENT = 1e21  # from here on ECMAScript writes an exponent, so that no integer comes of it
 
 _DEPTH_TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+_PLANE_ENDS = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
+_NOT_INTERCHANGEABLE = re.compile(f"[\ud800-\udfff\ufdd0-\ufdef{_PLANE_ENDS}]")
 
 
 def parse_json(data: bytes, *, what: str = "JSON", max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Json:
@@ -28,7 +33,9 @@ def parse_json(data: bytes, *, what: str = "JSON", max_bytes: int = MAX_BYTES, m
         max_depth: Deepest nesting of arrays and objects.
 
     Returns:
-        The value; every integer is within ±(2**53 - 1), every float finite, every name unique in its object.
+        The value; every integer is within ±(2**53 - 1), every float finite, every name unique in its object, no text
+        has surrogates or noncharacters, there are at most 500,000 arrays and objects, and `canonical_json` of it can be
+        parsed again.
 
     Raises:
         MalformedError: Anything else.
@@ -53,20 +60,28 @@ def parse_json(data: bytes, *, what: str = "JSON", max_bytes: int = MAX_BYTES, m
 def canonical_json(value: Json) -> bytes:
     """Serialise after RFC 8785 (JSON Canonicalization Scheme).
 
-    Raises: MalformedError, for a value outside I-JSON.
+    Raises: MalformedError, for a value outside I-JSON, or nested so deeply that Python gives up.
     Source: RFC 8785, 3.2. Floats are written as ECMAScript does.
     """
     parts: list[str] = []
-    _write(value, parts)
-    return "".join(parts).encode("utf-8")
+    try:
+        _write(value, parts)
+        return "".join(parts).encode("utf-8")
+    except RecursionError:
+        raise MalformedError("JSON", "nested too deeply") from None
+    except UnicodeEncodeError:
+        raise MalformedError("JSON", "a lone surrogate in a string") from None
 
 
 def _check_depth(text: str, what: str, max_depth: int) -> None:
-    depth = 0
+    depth = containers = 0
     for token in _DEPTH_TOKENS.finditer(text):
-        character = token.group()[0]
+        character = text[token.start()]
         if character in "[{":
             depth += 1
+            containers += 1
+            if containers > MAX_CONTAINERS:
+                raise MalformedError(what, f"more than {MAX_CONTAINERS} arrays and objects", token.start())
             if depth > max_depth:
                 raise MalformedError(what, f"nested deeper than {max_depth}", token.start())
         elif character in "]}":
@@ -92,6 +107,8 @@ def _float(text: str) -> float:
     value = float(text) if len(text) <= MAX_NUMBER_CHARACTERS else math.inf
     if not math.isfinite(value):
         raise MalformedError("JSON", "a number beyond binary64 or longer than 40 characters")
+    if MAX_INTEGER < abs(value) < FIRST_EXPONENT:
+        raise MalformedError("JSON", "a number whose canonical form is an integer beyond ±(2**53 - 1)")
     return value
 
 
@@ -99,19 +116,17 @@ def _constant(text: str) -> object:
     raise MalformedError("JSON", f"{text} is not JSON")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_int=_integer, parse_float=_float, parse_constant=_constant
-)
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer, parse_float=_float, parse_constant=_constant)
 
 
 def _check_text(value: object, what: str) -> None:
-    """Refuse lone surrogates, which UTF-8 cannot carry; the depth is bounded by now."""
+    """Refuse lone surrogates and noncharacters (RFC 7493, 2.1); the depth is bounded by now."""
     stack = [value]
     while stack:
         item = stack.pop()
         if isinstance(item, str):
-            if not item.isascii() and any("\ud800" <= character <= "\udfff" for character in item):
-                raise MalformedError(what, "a lone surrogate in a string")
+            if not item.isascii() and _NOT_INTERCHANGEABLE.search(item):
+                raise MalformedError(what, "a lone surrogate or noncharacter in a string")
         elif isinstance(item, dict):
             stack.extend(item)
             stack.extend(item.values())
@@ -120,8 +135,10 @@ def _check_text(value: object, what: str) -> None:
 
 
 def _write(value: Json, parts: list[str]) -> None:
-    if value is None or isinstance(value, (bool, str)):
-        parts.append(json.dumps(value, ensure_ascii=False))
+    if isinstance(value, str):
+        parts.append(encode_basestring(value))
+    elif value is None or isinstance(value, bool):
+        parts.append("null" if value is None else "true" if value else "false")
     elif isinstance(value, int):
         if abs(value) > MAX_INTEGER:
             raise MalformedError("JSON", "an integer beyond ±(2**53 - 1)")
@@ -147,13 +164,19 @@ def _write_many(opening: str, closing: str, values: list[Json], parts: list[str]
 
 def _write_object(value: dict[str, Json], parts: list[str]) -> None:
     parts.append("{")
-    for index, name in enumerate(sorted(value, key=lambda text: text.encode("utf-16-be"))):
+    for index, name in enumerate(sorted(value, key=_utf16)):
         if index:
             parts.append(",")
-        parts.append(json.dumps(name, ensure_ascii=False))
+        parts.append(encode_basestring(name))
         parts.append(":")
         _write(value[name], parts)
     parts.append("}")
+
+
+def _utf16(name: str) -> bytes:
+    if not isinstance(name, str):
+        raise MalformedError("JSON", "a name that is not a string")
+    return name.encode("utf-16-be")
 
 
 def _ecmascript_number(value: float) -> str:
