@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Container, Iterable, Iterator
 from types import TracebackType
 from typing import IO, Self
@@ -21,7 +22,7 @@ class Batch:
     """Collects documents and files as blocks, then becomes a directory of them.
 
     Equal blocks are kept once. Content is laid down as it is given: what must not lie on a disk in the clear is
-    encrypted before it comes here. Use it as a context manager; closing it frees the spool.
+    encrypted before it comes here. Closing it, or leaving it as a context manager, frees its space.
     """
 
     def __init__(self) -> None:
@@ -29,6 +30,7 @@ class Batch:
         self._entries: dict[str, Link] = {}
         self._blocks: dict[Cid, tuple[int, int]] = {}
         self._end = 0
+        self._free = weakref.finalize(self, self._spool.close)
 
     def __enter__(self) -> Self:
         return self
@@ -36,7 +38,11 @@ class Batch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._spool.close()
+        self.close()
+
+    def close(self) -> None:
+        """Free the spool; the batch must not be used afterwards."""
+        self._free()
 
     def __len__(self) -> int:
         """How many documents it holds; at most ``MAX_ENTRIES``."""

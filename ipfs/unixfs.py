@@ -25,7 +25,7 @@ _DIRECTORY_DATA = encode_field(1, _DIRECTORY)
 MAX_ENTRIES = 2048
 MAX_ENTRY_NAME_BYTES = 64
 """With both limits a directory stays under the 256 KiB at which the profile would begin to shard it."""
-_UNSAFE_NAME = re.compile(r"[/\x00-\x1f\x7f]")
+_UNSAFE_NAME = re.compile("[/\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,5 +252,5 @@ def check_entry_name(name: str) -> None:
     """
     if name in ("", ".", "..") or _UNSAFE_NAME.search(name):
         raise MalformedError("entry name", "not a plain file name")
-    if len(name.encode("utf-8", "surrogatepass")) > MAX_ENTRY_NAME_BYTES:
+    if len(name.encode()) > MAX_ENTRY_NAME_BYTES:
         raise MalformedError("entry name", f"longer than {MAX_ENTRY_NAME_BYTES} bytes")
