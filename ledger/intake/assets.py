@@ -25,6 +25,10 @@ class IntakeHint:
     default_type: AssetType = AssetType.PART
     maker: str | None = None
 
+    def references(self) -> dict[str, AssetReference]:
+        """The known assets by identifier."""
+        return {identifier: AssetReference(kind, identifier) for identifier, kind in self.asset_types.items()}
+
 
 NO_HINT = IntakeHint()
 
