@@ -21,6 +21,7 @@ from ledger.intake.times import parse_date, parse_timestamp
 
 MAX_TEXT_CHARACTERS = 16 * 1024
 MAX_ITEMS = 10_000
+MAX_NAME_CHARACTERS = 256
 MAX_SHOWN_CHARACTERS = 40
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):[!-~]+", re.ASCII)
@@ -256,8 +257,11 @@ class Record:
                 wanted.check.check(value[name], place, faults)
             else:
                 _absent(wanted, name, place, faults)
-        for name in value.keys() - self.fields.keys():
-            self._tell(name, pointer_to(pointer, name), faults)
+        for name in value:
+            if len(name) > MAX_NAME_CHARACTERS:
+                faults.error(pointer, "too-long", f"a name of {len(name)} characters, at most {MAX_NAME_CHARACTERS}")
+            elif name not in self.fields:
+                self._tell(name, pointer_to(pointer, name), faults)
 
     def _tell(self, name: str, place: str, faults: Faults) -> None:
         if name in self.not_applicable:

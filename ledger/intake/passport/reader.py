@@ -11,9 +11,10 @@ from ledger.errors import DocumentError, Fault, MalformedError
 from ledger.event import AssetReference, AssetType, Document, Event, Json
 from ledger.identifiers import parse_identifier
 from ledger.intake.faults import Faults, pointer_to, refused
+from ledger.intake.fields import MAX_FIELDS
 from ledger.intake.passport.identity_rules import ORIGINALS, PASSPORT, party, read_battery, read_originals
 from ledger.intake.passport.rules import check_rules, fault
-from ledger.intake.passport.table import ROOT, Attribute, Category, Edition, Table, passport_model, passport_table
+from ledger.intake.passport.table import ROOT, Attribute, Category, Edition, Table, current_model, passport_table
 from ledger.intake.passport.view import View
 from ledger.strict_json import canonical_json, parse_json
 
@@ -75,7 +76,7 @@ def parse_passport(
     if chosen is None:
         raise _refusal_without_category(table, value, edition)
     view = View(table, chosen, value)
-    for found in (*_form_faults(table, chosen, edition, value), *check_rules(view, as_of)):
+    for found in (*_form_faults(chosen, edition, value), *check_rules(view, as_of)):
         faults.add(found)
     _note_not_applicable(view, edition, faults)
     named = tuple(dict.fromkeys((*read_originals(view), *given)))
@@ -83,6 +84,10 @@ def parse_passport(
     _check_kind(view, chosen_kind, named, faults)
     faults.raise_errors(NAME)
     event = _event(view, chosen_kind, named, cast(dict[str, Json], value))
+    if len(event.fields) > MAX_FIELDS:
+        raise DocumentError(
+            [fault("too-many", "", f"{len(event.fields)} fields, at most {MAX_FIELDS} are taken")], NAME
+        )
     return Document("battery-passport", hashlib.sha256(raw).digest(), (event,), tuple(faults.notices), raw)
 
 
@@ -106,15 +111,15 @@ def _category_of(table: Table, value: Json) -> Category | None:
     return Category.INDUSTRIAL_WITHOUT_BMS if lead and not managed else Category.OTHER_INDUSTRIAL
 
 
-def _form_faults(table: Table, category: Category, edition: Edition, value: Json) -> list[Fault]:
+def _form_faults(category: Category, edition: Edition, value: Json) -> list[Fault]:
     faults = Faults()
-    passport_model(table, category, edition).check(value, "", faults)
+    current_model(category, edition.name).check(value, "", faults)
     return [*faults.errors, *faults.notices]
 
 
 def _refusal_without_category(table: Table, value: Json, edition: Edition) -> DocumentError:
     """List what is wrong in every model, since the document does not say which one is meant."""
-    first, *others = [_form_faults(table, category, edition, value) for category in Category]
+    first, *others = [_form_faults(category, edition, value) for category in Category]
     errors = [item for item in first if item.severity == "error" and all(item in other for other in others)]
     place = View(table, Category.EV, value).pointer("BatteryCategory", "batteryCategoryValue")
     if not any((place + "/").startswith(error.pointer + "/") for error in errors):
@@ -173,9 +178,7 @@ def _aliases(passport: str, battery: str) -> tuple[str, ...]:
 
 
 def _fields(view: View, document: dict[str, Json]) -> dict[str, Json]:
-    fields: dict[str, Json] = {}
-    for name in document.keys() - {ROOT}:
-        fields[pointer_to("", name)] = document[name]
+    fields: dict[str, Json] = {pointer_to("", name): item for name, item in document.items() if name != ROOT}
     for group_name, group in view.groups.items():
         place = pointer_to("", ROOT, group_name)
         if group_name not in view.table.groups or not isinstance(group, dict):

@@ -16,8 +16,11 @@ from ledger.intake.passport.view import View
 # code: (severity, why)
 RULES = {
     "empty": ("error", "a mandatory text of blanks, or a chemistry or extinguishing agent without any content"),
-    "too-long": ("error", "a text longer than 16,384 characters"),
-    "too-many": ("error", "more originals than one unit can be made of"),
+    "too-long": (
+        "error",
+        "a text of more than 16,384 characters, a name of more than 256, a passport link of more than 2,000",
+    ),
+    "too-many": ("error", "more than 1,000 originals, or more than 2,000 fields"),
     "bad-uri": ("error", "a link that is no absolute URI of a scheme that is safe to show"),
     "identifier": ("error", "the battery identifier does not name one individual battery"),
     "check-digit": ("error", "a GTIN, GLN or GS1 URI whose check digit or form is wrong"),

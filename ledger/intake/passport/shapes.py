@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from ledger.intake.model import (
     Check,
@@ -138,11 +139,13 @@ _CODES = {
 SHAPES: Mapping[str, Shape] = {**_PLAIN, **_QUANTITIES, **_CODES}
 
 
+@cache
 def category_shape(value: str) -> Shape:
     """Return the shape of ``BatteryCategory`` in the model of one category, which allows one value."""
     return Shape(Record({"batteryCategoryValue": Field(Choice((value,)))}))
 
 
+@cache
 def chemistry_shape(chemistries: tuple[str, ...]) -> Shape:
     """Return the shape of ``BatteryChemistry`` with the codes of one category."""
     fields = {

@@ -147,6 +147,14 @@ def _edition(line: dict) -> Edition:  # type: ignore[type-arg]
     return Edition(line["name"], line["from"], line["source"], MappingProxyType(pending), frozen)
 
 
+@cache
+def current_model(category: Category, edition_name: str) -> Record:
+    """Return the model of one category and edition of `passport_table`, made once."""
+    table = passport_table()
+    edition = next(edition for edition in table.editions if edition.name == edition_name)
+    return passport_model(table, category, edition)
+
+
 def passport_model(table: Table, category: Category, edition: Edition) -> Record:
     """Make the model of a whole document for one category and edition."""
     groups = {group: _group_field(table, group, category, edition) for group in table.groups}

@@ -92,6 +92,7 @@ def test_only_errors_refuse() -> None:
         (BATTERY, [], "wrong-type"),
         (BATTERY, None, "wrong-type"),
         (MASS, {"unit": "kg"}, "missing"),
+        (MASS, {"unit": "kg", "value": 1, "x" * 257: 1}, "too-long"),
         (Number(), True, "wrong-type"),
         (Number(), None, "wrong-type"),
         (Number(integer=True), 1.5, "wrong-type"),
