@@ -18,7 +18,7 @@ RULES = {
     "empty": ("error", "a mandatory text of blanks, or a chemistry or extinguishing agent without any content"),
     "too-long": (
         "error",
-        "a text of more than 16,384 characters, a name of more than 256, a passport link of more than 2,000",
+        "a text over 16,384 characters, a name over 256 or a passport link over 2,000",
     ),
     "too-many": ("error", "more than 1,000 originals, or more than 2,000 fields"),
     "bad-uri": ("error", "a link that is no absolute URI of a scheme that is safe to show"),
