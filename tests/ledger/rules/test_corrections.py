@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ledger.kind_table import KINDS
+
+from ledger.event import AssetType, Json
+from ledger.rules import ClosedEvent, OpenedEvent, Ruling, Severity, assess
+from tests.ledger.rules.histories import codes, event, finding, history, ruling, vehicle
+
+
+def test_a_correction_of_the_issuer_replaces_the_field() -> None:
+    events = (
+        event(1, "vehicle.odometer_reading", 0, odometer_km=150_000),
+        event(2, "vehicle.odometer_reading", 100, odometer_km=16_000),
+        event(3, "any.correction", 101, corrects="id-1", reason="typing error", odometer_km=15_000),
+    )
+    assessment = vehicle(*events)
+    assert ruling(assessment, "odometer").ruling is Ruling.CONSISTENT
+    assert finding(assessment, "corrected").events == (1, 3)
+
+
+def test_an_error_declaration_of_the_issuer_sets_the_event_aside() -> None:
+    events = (
+        event(1, "vehicle.accident", 0, severity="minor"),
+        event(2, "any.error_declaration", 1, corrects=["id-1"], reason="another car"),
+    )
+    assert codes(vehicle(*events)) == ["declared-erroneous"]
+
+
+@pytest.mark.parametrize("kind", ["any.correction", "any.error_declaration"])
+def test_another_organisation_cannot_correct(kind: str) -> None:
+    events = (
+        event(1, "vehicle.odometer_reading", 0, odometer_km=150_000),
+        event(2, "vehicle.odometer_reading", 100, odometer_km=16_000),
+        event(3, kind, 101, organisation=9, corrects="id-1", reason="please", odometer_km=15_000),
+    )
+    assessment = vehicle(*events)
+    assert ruling(assessment, "odometer").ruling is Ruling.INCONSISTENT
+    assert finding(assessment, "contradicted").severity is Severity.WARNING
+
+
+def test_a_correction_cannot_reach_forward_or_itself() -> None:
+    events = (
+        event(1, "any.correction", 0, corrects="id-2", reason="no", odometer_km=1),
+        event(2, "vehicle.odometer_reading", 1, odometer_km=5),
+        event(3, "any.correction", 2, corrects="id-3", reason="no"),
+    )
+    assert codes(vehicle(*events)) == ["correction-without-target", "correction-without-target"]
+
+
+@pytest.mark.parametrize("corrects", [None, 5, [], {"a": 1}, [None, [1]]])
+def test_a_correction_of_nothing_readable_is_said(corrects: Json) -> None:
+    assert codes(vehicle(event(1, "any.correction", 0, corrects=corrects, reason=3))) == ["correction-without-target"]
+
+
+def test_an_erasure_is_said_with_its_reason() -> None:
+    events = (event(1, "vehicle.claim", 0), event(2, "any.erasure", 1, erases="id-1", reason="request of the owner"))
+    assert "request of the owner" in finding(vehicle(*events), "erased").message
+
+
+def test_open_recalls_are_listed_until_closed() -> None:
+    opened = event(1, "any.recalled", 0, recall_reference="R1", recall_state="open")
+    closed = event(2, "any.maker_recall", 1, recall_reference="R1", recall_state="closed")
+    assert codes(vehicle(opened)) == ["open-recall"]
+    assert codes(vehicle(opened, closed)) == []
+
+
+def test_a_time_after_its_attestation_is_said() -> None:
+    normal = event(1, "vehicle.claim", 0)
+    assert normal.occurred_at is not None
+    ahead = OpenedEvent(1, "vehicle.claim", 1, normal.attested_at, normal.occurred_at + timedelta(days=2), {})
+    assert "after-attestation" in codes(vehicle(ahead))
+    assert "after-attestation" not in codes(vehicle(normal))
+
+
+_values: st.SearchStrategy[Json] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["identifier", "x"]), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+_FIELDS = sorted({name for kind in KINDS for name in kind.required} | {"odometer_km", "brands", "action", "imported"})
+
+
+@given(
+    st.sampled_from(list(AssetType)),
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted(kind.name for kind in KINDS)), st.dictionaries(st.sampled_from(_FIELDS), _values)
+        ),
+        max_size=8,
+    ),
+    st.lists(st.integers(9, 12), max_size=2),
+)
+def test_any_signed_content_gets_an_assessment(
+    asset_type: AssetType, contents: list[tuple[str, dict[str, Json]]], closed: list[int]
+) -> None:
+    events = [event(n, kind, n * 30, **fields) for n, (kind, fields) in enumerate(contents, 1)]
+    seen = assess(history(asset_type, *events, closed=tuple(ClosedEvent(n, None) for n in closed)))
+    assert all(judgement.reasons for judgement in seen.judgements if judgement.ruling is not Ruling.CONSISTENT)
+    if closed:
+        assert all(judgement.ruling is Ruling.NO_JUDGEMENT for judgement in seen.judgements)
