@@ -63,7 +63,9 @@ def parse_api_address(text: str) -> str:
         url = httpx.URL(text.strip())
     except httpx.InvalidURL:
         url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host or url.path not in ("", "/", "/api/v0", "/api/v0/"):
+    port = 80 if url.port is None else url.port
+    usable = url.scheme in ("http", "https") and url.host and not url.userinfo and 0 < port < 1 << 16
+    if not usable or url.path not in ("", "/", "/api/v0", "/api/v0/"):
         raise ConfigurationError(
             f"{text[:100]!r} is no address of a Kubo RPC API: give a multiaddr such as /ip4/127.0.0.1/tcp/5001 or a URL"
         )

@@ -1,0 +1,48 @@
+"""Makes the operating system fail at the i-th call, once or for good, before or after it has done its work."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+CALLS = ("open", "write", "fsync", "close", "replace", "unlink", "listdir", "stat")
+"""Every call by which a local store changes a folder, or learns what is in it."""
+
+
+class FailingSystem:
+    """Counts the calls; fails the one numbered ``fail_at`` (from 1), and those after it if ``for_good``."""
+
+    def __init__(self, fail_at: int | None = None, *, done: bool = False, for_good: bool = False) -> None:
+        self.fail_at, self.done, self.for_good = fail_at, done, for_good
+        self.calls = 0
+
+    def wrap(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.calls += 1
+            fails = self.fail_at is not None and (
+                self.calls == self.fail_at or (self.for_good and self.calls > self.fail_at)
+            )
+            if not fails:
+                return real(*arguments, **options)
+            if self.done or name == "close":  # a failed close has closed
+                result = real(*arguments, **options)
+                if name == "open":
+                    os_close(result)
+            raise OSError(errno.ENOSPC if name == "write" else errno.EIO, os.strerror(errno.EIO))
+
+        return call
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in CALLS:
+                patch.setattr(os, name, self.wrap(name, getattr(os, name)))
+            yield
+
+
+os_close = os.close
