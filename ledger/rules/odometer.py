@@ -22,7 +22,8 @@ TOPIC = "odometer"
 KM_PER_MILE = 1.609344
 ROUNDING_KM = 2.0
 ROLLOVERS_KM = (100_000.0, 1_000_000.0, 100_000 * KM_PER_MILE, 1_000_000 * KM_PER_MILE)
-ROLLOVER_MARGIN = 0.1
+ROLLOVER_BEFORE = 0.95
+ROLLOVER_AFTER = 0.1
 UNIT_MARGIN = 0.1
 GAP = timedelta(days=730)
 MOST_KM_PER_DAY = 2_000.0
@@ -147,7 +148,7 @@ def _innocent_cause(first: _Reading, second: _Reading, imports: list[OpenedEvent
     if any(first.time <= event.time <= second.time for event in imports):
         return "imported in between"
     for limit in ROLLOVERS_KM:
-        if limit * (1 - ROLLOVER_MARGIN) <= first.km < limit and second.km <= limit * ROLLOVER_MARGIN:
+        if limit * ROLLOVER_BEFORE <= first.km < limit and second.km <= limit * ROLLOVER_AFTER:
             return "possibly a rollover of the meter"
     if first.km <= second.km * KM_PER_MILE <= first.km * (1 + UNIT_MARGIN):
         return "possibly miles and kilometres"

@@ -36,7 +36,7 @@ def test_order_of_occurrence_counts_not_of_registration() -> None:
 
 @pytest.mark.parametrize(
     ("first", "second", "cause"),
-    [(99_000, 4_000, "rollover"), (950_000, 50_000, "rollover"), (80_000, 50_000, "miles"), (160_000, 3_000, "roll")],
+    [(99_000, 4_000, "rollover"), (960_000, 50_000, "rollover"), (80_000, 50_000, "miles"), (160_000, 3_000, "roll")],
 )
 def test_known_innocent_causes_leave_no_judgement(first: float, second: float, cause: str) -> None:
     judgement = ruling(vehicle(reading(1, first, 0), reading(2, second, 100)), "odometer")
