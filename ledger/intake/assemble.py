@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ledger.event import AssetType, Document, Event
+from ledger.errors import RuleError
+from ledger.event import Document, Event
 from ledger.intake.faults import Faults
 from ledger.intake.fields import check_fields
 from ledger.intake.sequence import births_first, check_odometers, without_repetitions
@@ -59,7 +60,7 @@ def assemble(source: Source, events: Sequence[Event], faults: Faults) -> Documen
     faults.raise_errors(source.document_type)
     if not kept:
         faults.notice("", "nothing-to-record", "the document says nothing about an individual asset")
-    genesis = frozenset(event.kind for event in kept if kind_by_name(event.kind).is_genesis)
+    genesis = frozenset(event.kind for event in kept if kind_by_name(event.kind).genesis)
     ordered = births_first(kept, genesis)
     digest = hashlib.sha256(source.data).digest()
     return Document(source.document_type, digest, ordered, tuple(faults.notices), source.data)
@@ -74,11 +75,10 @@ def check_event(event: Event, as_of: datetime, faults: Faults, fields_under: str
 
 def check_kind(event: Event, faults: Faults) -> None:
     """The kind exists, belongs to the asset's log, and has its required fields."""
-    log = event.kind.partition(".")[0]
-    if log not in ("any", *AssetType) or not known_kind(event.kind):
-        faults.error(event.source_pointer, "unknown-kind", f"there is no kind {event.kind!r}")
+    if not known_kind(event.kind):
+        faults.error(event.source_pointer, "unknown-kind", f"there is no kind {event.kind[:80]!r}")
         return
-    if log not in ("any", event.asset.asset_type):
+    if not kind_by_name(event.kind).concerns(event.asset.asset_type):
         message = f"{event.kind} cannot happen to a {event.asset.asset_type}"
         faults.error(event.source_pointer, "wrong-kind", message)
     for name in missing_fields(event):
@@ -95,6 +95,6 @@ def known_kind(name: str) -> bool:
     """Whether the kind table has this name."""
     try:
         kind_by_name(name)
-    except KeyError:
+    except RuleError:
         return False
     return True

@@ -67,7 +67,7 @@ def _passport(data: bytes, as_of: datetime, hint: IntakeHint) -> Document:
     """A passport of a battery that the ledger already knows is an update of it, not a second birth."""
     document = parse_passport(data, as_of=as_of.date())
     event = document.events[0]
-    if event.asset.identifier in hint.asset_types and kind_by_name(event.kind).is_genesis:
+    if event.asset.identifier in hint.asset_types and kind_by_name(event.kind).genesis:
         return parse_passport(data, as_of=as_of.date(), kind="battery.passport_updated")
     return document
 

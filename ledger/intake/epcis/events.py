@@ -20,9 +20,10 @@ from ledger.event import AssetReference, AssetType, Event, Json
 from ledger.intake.assemble import missing_fields
 from ledger.intake.epcis.scene import BATTERY_MARK, Scene, canonical
 from ledger.intake.epcis.sensors import Members
-from ledger.intake.epcis.steps import child_kind, kind_of_step
+from ledger.intake.epcis.steps import kind_of_child, kind_of_step
 from ledger.intake.faults import pointer_to
 from ledger.intake.times import parse_timestamp
+from ledger.kinds import kind_by_name, refusal_of_business_step
 
 MEASURING_STEPS = frozenset({"sensor_reporting", "inspecting"})
 RECALLED = "recalled"
@@ -30,6 +31,10 @@ RECALLED = "recalled"
 
 def events_of(scene: Scene) -> list[Event]:
     """All events that one EPCIS event stands for; faults are recorded in the scene."""
+    refusal = None if scene.step is None else refusal_of_business_step(scene.step)
+    if refusal is not None:
+        scene.faults.error(pointer_to(scene.place, "bizStep"), "refused-step", f"{scene.step}: {refusal}")
+        return []
     if "errorDeclaration" in scene.body:
         return _error_declarations(scene)
     if scene.type in ("AggregationEvent", "AssociationEvent"):
@@ -109,7 +114,7 @@ def _main(scene: Scene, asset: AssetReference) -> Event | None:
     if scene.step in MEASURING_STEPS and scene.readings.reports:
         return _measurement(scene, asset, "")
     kind = kind_of_step(scene.step, scene.action, asset.asset_type)
-    if kind is None:
+    if kind is None or _already_born(scene, kind, asset):
         return _observation(scene, asset, fields)
     event = _event(scene, kind, asset, fields | scene.readings.fields | _derived(scene, kind))
     missing = missing_fields(event)
@@ -118,6 +123,14 @@ def _main(scene: Scene, asset: AssetReference) -> Event | None:
         scene.faults.notice(scene.place, "incomplete", message)
         return _observation(scene, asset, fields)
     return event
+
+
+def _already_born(scene: Scene, kind: str, asset: AssetReference) -> bool:
+    """Whether this would be the second birth of an asset that the ledger knows (its passport may have come first)."""
+    known = kind_by_name(kind).genesis and asset.identifier in scene.hint.asset_types
+    if known:
+        scene.faults.notice(scene.place, "already-registered", f"{kind} of a known asset: kept as an observation")
+    return known
 
 
 def _observation(scene: Scene, asset: AssetReference, fields: Members) -> Event:
@@ -219,9 +232,8 @@ def _assembled(scene: Scene) -> list[Event]:
     fields = scene.fields() | {"children": names}
     fields.setdefault("action", scene.action)
     events: list[Event] = []
-    parent_name = canonical(str(scene.body["parentID"])) if "parentID" in scene.body else None
     for child in children:
-        events.extend(_child_events(scene, child, parent_name))
+        events.extend(_child_events(scene, child, listed_only=bool(parents)))
     for parent in parents:
         events.append(_event(scene, "any.aggregated", parent, fields))
         events.extend(_measurements(scene, parent, None))
@@ -229,22 +241,26 @@ def _assembled(scene: Scene) -> list[Event]:
 
 
 def _parents(scene: Scene) -> list[AssetReference]:
+    """The parent, which no word of the event makes a battery: it may be what the battery is built into."""
     if "parentID" not in scene.body:
         return []
-    said = AssetType.PART if scene.hint.default_type is AssetType.PART else scene.hint.default_type
-    parent = scene.asset(scene.body["parentID"], pointer_to(scene.place, "parentID"), said=said)
+    parent = scene.asset(scene.body["parentID"], pointer_to(scene.place, "parentID"), said=scene.hint.default_type)
     return [] if parent is None else [parent]
 
 
-def _child_events(scene: Scene, child: AssetReference, parent: str | None) -> Iterable[Event]:
-    kind = child_kind(scene.type, scene.step, scene.action, child.asset_type)
-    fields = scene.fields() | ({} if parent is None else {"parent": parent})
-    fields.setdefault("action", scene.action)
-    if kind is not None:
-        event = _event(scene, kind, child, fields, "")
-        if not missing_fields(event):
-            return [event, *_ownership(scene, child)]
-    return [_observation(scene, child, fields), *_ownership(scene, child)]
+def _child_events(scene: Scene, child: AssetReference, *, listed_only: bool) -> Iterable[Event]:
+    """An installation or removal; else the parent's list says it all, unless the parent has no history of its own."""
+    fields = scene.fields()
+    if "parentID" in scene.body:
+        fields["parent"] = canonical(str(scene.body["parentID"]))
+    kind = kind_of_child(scene.step, scene.action, child.asset_type)
+    if kind is None and not listed_only:
+        kind = kind_of_step(scene.step, scene.action, child.asset_type) or "any.observation"
+    if kind is None:
+        return _ownership(scene, child)
+    event = _event(scene, kind, child, fields | _derived(scene, kind))
+    main = event if not missing_fields(event) else _observation(scene, child, fields)
+    return [main, *_ownership(scene, child)]
 
 
 def _transformed(scene: Scene) -> list[Event]:
@@ -256,7 +272,7 @@ def _transformed(scene: Scene) -> list[Event]:
     events: list[Event] = []
     for asset in outputs:
         kind = kind_of_step(scene.step, "ADD", asset.asset_type)
-        if kind is None or kind.startswith("any."):
+        if kind is None or not kind_by_name(kind).genesis:
             events.append(_event(scene, "any.aggregated", asset, fields | {"children": consumed}))
         else:
             event = _event(

@@ -73,9 +73,13 @@ def _check_unit(report: Members, at: str, faults: Faults) -> None:
             message = f"{str(code)[:20]!r} is not in the table of UN/CEFACT codes that are understood here"
             faults.error(pointer_to(at, "uom"), "unknown-unit", message)
         return
+    known = field_by_type(str(report["type"]))
     standard = ":" not in str(report["type"]) and str(report["type"]) not in UNITLESS
-    if standard and any(name in report for name in VALUES):
-        faults.error(pointer_to(at, "uom"), "unknown-unit", f"{report['type']} is a number without its unit")
+    measures = standard if known is None else known.quantity != "count"
+    if measures and any(name in report for name in VALUES):
+        faults.error(
+            pointer_to(at, "uom"), "unknown-unit", f"{bare_word(str(report['type']))} is a number without its unit"
+        )
 
 
 def _value(report: Members, known: ReadingField, at: str, faults: Faults) -> Json:
@@ -83,13 +87,11 @@ def _value(report: Members, known: ReadingField, at: str, faults: Faults) -> Jso
     value, code = report.get("value"), report.get("uom")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    unit = unit_by_code(str(code)) if code is not None else None
-    target = unit_by_code(known.unit)
+    if code is None:
+        return value if known.quantity == "count" else None
+    unit, target = unit_by_code(str(code)), unit_by_code(known.unit)
     if unit is None or target is None:
-        if code is None and known.quantity != "count":
-            faults.error(pointer_to(at, "uom"), "unknown-unit", f"{bare_word(str(report['type']))} needs its unit")
-            return None
-        return value if code is None else None
+        return None
     try:
         return convert(value, unit, target)
     except ValueError as error:
