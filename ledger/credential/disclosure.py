@@ -204,8 +204,13 @@ def _digests(value: Json) -> list[Json]:
 
 
 def _encode(salt: str, name: str, value: Json) -> str:
-    _check_value({name: value})
-    return encode_base64url(encode_json([salt, name, value]))
+    plain = name.isascii() and _is_plain(value) and name not in RESERVED
+    if not plain:
+        _check_names({name: value})
+    data = encode_json([salt, name, value])
+    if not plain:  # refuse at issuing what every reader would refuse
+        parse_json(data, what="disclosure", max_depth=MAX_DEPTH)
+    return encode_base64url(data)
 
 
 def encode_json(value: Json) -> bytes:
@@ -219,18 +224,22 @@ def encode_json(value: Json) -> bytes:
         raise MalformedError("JSON", "NaN, an infinity or a lone surrogate") from None
 
 
-def _check_value(value: Json, depth: int = 0) -> None:
-    """Refuse at issuing what every reader would refuse or take for hashes."""
-    if depth > MAX_DEPTH - 1:
-        raise MalformedError("disclosure", f"nested deeper than {MAX_DEPTH - 1}")
-    if isinstance(value, int):
-        if not -MAX_INTEGER <= value <= MAX_INTEGER:
-            raise MalformedError("disclosure", "an integer beyond ±(2**53 - 1)")
-    elif isinstance(value, dict):
+def _is_plain(value: Json) -> bool:
+    """Whether a value can be read back for sure: most fields of most documents are such."""
+    if isinstance(value, str):
+        return value.isascii()
+    return value is None or (isinstance(value, (int, float)) and -MAX_INTEGER <= value <= MAX_INTEGER)
+
+
+def _check_names(value: Json, depth: int = 0) -> None:
+    """Refuse, at any depth, names that readers would take for hashes."""
+    if depth >= MAX_DEPTH:
+        raise MalformedError("disclosure", f"nested deeper than {MAX_DEPTH}")
+    if isinstance(value, dict):
         if not RESERVED.isdisjoint(value):
             raise MalformedError("disclosure", "a reserved name: _sd, _sd_alg or ...")
         for item in value.values():
-            _check_value(item, depth + 1)
+            _check_names(item, depth + 1)
     elif isinstance(value, list):
         for item in value:
-            _check_value(item, depth + 1)
+            _check_names(item, depth + 1)
