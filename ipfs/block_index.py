@@ -19,6 +19,7 @@ from typing import Self
 from ipfs.cid import Cid, parse_cid_bytes
 
 _BUSY_S = 30.0
+_CACHE_KIB = 32 * 1024
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS car (
@@ -85,6 +86,7 @@ class BlockIndex:
             self._base.execute("PRAGMA synchronous = NORMAL")
             self._base.execute("PRAGMA secure_delete = ON")
             self._base.execute("PRAGMA wal_autocheckpoint = 8000")
+            self._base.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             self._base.executescript(_SCHEMA)
         except sqlite3.Error:
             self._base.close()
