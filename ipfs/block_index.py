@@ -88,9 +88,17 @@ class BlockIndex:
             self._base.execute("PRAGMA wal_autocheckpoint = 8000")
             self._base.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             self._base.executescript(_SCHEMA)
-        except sqlite3.Error:
+            self._inode = path.stat().st_ino
+        except (sqlite3.Error, OSError):
             self._base.close()
             raise
+
+    def is_in_place(self) -> bool:
+        """Whether the file that is open is still the one of this name; if not, nobody else will see what is added."""
+        try:
+            return self.path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
 
     def close(self) -> None:
         """Close the file; the index must not be used afterwards."""

@@ -11,6 +11,7 @@ Kubo checks no hash on reading by default and its ``cat`` gives short answers wi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -142,7 +143,7 @@ class KuboStore:
         Unpins it and removes its blocks from the node, root last, so that after a crash it can be repeated. Blocks
         that another pin holds stay: the node refuses to remove them.
         """
-        doomed = list(self._below(root))
+        doomed = self._below(root)
         try:
             with self._rpc.call("pin/rm", {"arg": str(root)}, self._batch_timeout_s) as body:
                 read_bounded(body, _MAX_LINE_BYTES)
@@ -170,16 +171,19 @@ class KuboStore:
         if not isinstance(keys, dict) or str(root) not in keys:
             raise RejectedError(f"Kubo took the batch {root} but does not list its pin")
 
-    def _below(self, cid: Cid) -> Iterator[Cid]:
-        """A DAG's CIDs, children first, as far as its nodes are there and whole."""
-        if cid.codec == DAG_PB:
-            try:
-                links = parse_node(self.get(cid)).links
-            except (MissingError, VerificationError):
-                links = ()
-            for child in dict.fromkeys(link.cid for link in links):
-                yield from self._below(child)
-        yield cid
+    def _below(self, root: Cid) -> list[Cid]:
+        """A DAG's CIDs as far as its nodes are there and whole; each comes before the node it was found by."""
+        found = {root: None}
+        unread = [root]
+        while unread:
+            cid = unread.pop()
+            if cid.codec != DAG_PB:
+                continue
+            with suppress(MissingError, VerificationError):
+                below = {link.cid: None for link in parse_node(self.get(cid)).links if link.cid not in found}
+                found |= below
+                unread += below
+        return list(reversed(found))
 
     def _remove(self, cids: list[Cid]) -> None:
         """Remove blocks that no pin holds."""

@@ -138,7 +138,7 @@ class LocalStore:
 
     def _find(self, cid: Cid) -> list[Place]:
         places = self._use(lambda index: index.find(cid))
-        if not places and not self._index.path.exists():
+        if not places and not self._index.is_in_place():
             self._replace_index(above=0)
             places = self._use(lambda index: index.find(cid))
         return places
@@ -161,7 +161,7 @@ class LocalStore:
             with exclusive(self._folder / "lock", timeout_s):
                 self._writer = threading.get_ident()
                 self._cars.clear_parts()
-                if not self._index.path.exists():
+                if not self._index.is_in_place():
                     self._replace_index(above=0)
                 yield
         finally:
@@ -183,16 +183,14 @@ class LocalStore:
 
     def _use(self, action: Callable[[BlockIndex], T]) -> T:
         """Do something with the index; if it is damaged, replace it and do it again."""
-        try:
+        with _index_errors(self._folder):
             try:
                 return action(self._index)
             except sqlite3.Error as error:
                 if not is_damaged(error):
                     raise
-                self._replace_index(above=_index_number(self._index.path))
-                return action(self._index)
-        except sqlite3.Error as error:
-            raise RejectedError(f"the index of {self._folder} refuses: {error}") from error
+            self._replace_index(above=_index_number(self._index.path))
+            return action(self._index)
 
     def _replace_index(self, above: int) -> None:
         """Go over to the newest index; ``above`` is the number of the one that is damaged."""
@@ -200,20 +198,35 @@ class LocalStore:
             with self._writing(self._lock_timeout_s):
                 self._replace_index(above)
             return
-        self._retired.append(self._index)
-        self._index = self._open_index(above)
-        self._reconcile(self._index)
+        with _index_errors(self._folder):
+            fresh = self._open_index(above)
+            try:
+                self._reconcile(fresh)
+            except BaseException:
+                fresh.close()
+                raise
+            self._retired.append(self._index)
+            self._index = fresh
 
     def _open_index(self, above: int) -> BlockIndex:
         """Open the newest index if its number is above ``above`` and it is sound, else begin the next one."""
         newest = max((_index_number(path) for path in self._folder.iterdir()), default=0)
         number = max(newest, above + 1)
-        try:
-            return BlockIndex(self._folder / f"index-{number}.sqlite")
-        except sqlite3.Error as error:
-            if not is_damaged(error):
-                raise RejectedError(f"the index of {self._folder} refuses: {error}") from error
+        with _index_errors(self._folder):
+            try:
+                return BlockIndex(self._folder / f"index-{number}.sqlite")
+            except sqlite3.Error as error:
+                if not is_damaged(error):
+                    raise
             return BlockIndex(self._folder / f"index-{number + 1}.sqlite")
+
+
+@contextmanager
+def _index_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise RejectedError(f"the index of {folder} refuses: {error}") from error
 
 
 def _index_number(path: Path) -> int:

@@ -369,6 +369,26 @@ def test_any_changed_byte_of_the_index_never_gives_a_wrong_block(tmp_path: Path)
             continue
 
 
+def test_an_index_that_was_removed_and_cannot_be_made_again_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    first, second = _batch("first"), _batch("second")
+    with LocalStore(tmp_path) as store:
+        first.put(store)
+        for path in tmp_path.glob("index-*"):
+            path.unlink()
+        with monkeypatch.context() as patch:
+            patch.setattr(BlockIndex, "cars", failing)
+            with pytest.raises(RejectedError, match="I/O"):
+                second.put(store)
+        second.put(store)
+        assert _assert_whole_or_absent(store, first)
+    _assert_sound(tmp_path, [first, second], [])
+
+
 def test_a_wrong_place_in_the_index_is_corrected(tmp_path: Path) -> None:
     batch = _batch("wrong place")
     with LocalStore(tmp_path) as store:
