@@ -23,7 +23,8 @@ from ledger.intake.times import parse_timestamp
 
 MAX_LINE_BYTES = 256 * 1024
 MAX_COLUMNS = 1000
-MAX_ROWS = 5_000_000
+MAX_ROWS = 500_000
+MAX_READINGS = 10_000
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -143,7 +144,7 @@ def _row(
         faults.error(place, "wrong-width", f"{len(cells)} cells, the heading has {len(heading)}")
         return RowResult(number, None, tuple(faults.errors))
     event = _event(dict(zip(heading, cells, strict=True)), place, mapping, faults)
-    if event is not None:
+    if event is not None and not faults.errors:
         check_event(event, now[0], faults)
         if not faults.errors:
             now[1].check(event, number, faults)
@@ -190,6 +191,11 @@ class _Odometers:
             return
         readings = self._by_vehicle.setdefault(event.asset.identifier, [])
         entry = (event.occurred_at, float(value), row)
+        if len(readings) >= MAX_READINGS:
+            faults.error(
+                f"/{row}", "too-many", f"at most {MAX_READINGS} readings of one vehicle are read from one file"
+            )
+            return
         position = bisect_left(readings, entry)
         before = readings[position - 1] if position else None
         after = readings[position] if position < len(readings) else None
