@@ -17,8 +17,8 @@ from ledger.proof.keccak import keccak256
 
 VERSION = 1
 EMPTY_HEAD = bytes(32)
+MAX_STATUS = 255
 _WORD_BYTES = 32
-_META_BITS = 104
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +72,42 @@ def parse_meta(word: bytes) -> Meta:
     Args:
         word: Untrusted.
 
-    Raises: MalformedError, for another length, set bits above the 104, or another version.
+    Raises: MalformedError, for another length, another version, or bits above it.
     """
     if len(word) != _WORD_BYTES:
         raise MalformedError("meta word", f"{len(word)} bytes, {_WORD_BYTES} are needed")
     value = int.from_bytes(word, "big")
-    version = value >> 96
-    if value >> _META_BITS or version != VERSION:
+    if value >> 96 != VERSION:
         raise MalformedError("meta word", f"not of version {VERSION}")
-    return Meta(value >> 80 & 0xFFFF, value >> 48 & 0xFFFFFFFF, value & 0xFFFFFFFFFFFF, version)
+    return Meta(value >> 80 & 0xFFFF, value >> 48 & 0xFFFFFFFF, value & 0xFFFFFFFFFFFF)
 
 
 def leaf(digest: bytes, meta: bytes) -> bytes:
-    """Hash one attestation: ``digest`` and ``meta`` of 32 bytes each give 32 bytes."""
+    """Hash one attestation, 32 bytes.
+
+    Args:
+        digest: SHA-256 of the issuer-signed JWT, 32 bytes.
+        meta: Meta word, 32 bytes.
+
+    Raises: MalformedError, for another length: the two would have another border.
+    """
+    _check_words(digest, meta)
     return keccak256(digest + meta)
 
 
 def next_head(head: bytes, entry_leaf: bytes, status: int) -> bytes:
-    """Append one leaf (32 bytes) to a head (32 bytes); ``status`` is the one after it, 0 to 255."""
+    """Append one leaf to a head.
+
+    Args:
+        head: 32 bytes.
+        entry_leaf: 32 bytes.
+        status: The one after it, 0 to 255.
+
+    Raises: MalformedError, for another length or status.
+    """
+    _check_words(head, entry_leaf)
+    if not 0 <= status <= MAX_STATUS:
+        raise MalformedError("status", f"{status} is not 0 to {MAX_STATUS}")
     return bytes((status,)) + keccak256(head + entry_leaf)[:31]
 
 
@@ -98,3 +116,8 @@ def fold(entries: Iterable[Entry | BareLeaf], head: bytes = EMPTY_HEAD) -> bytes
     for entry in entries:
         head = next_head(head, entry.leaf, entry.status)
     return head
+
+
+def _check_words(first: bytes, second: bytes) -> None:
+    if len(first) != _WORD_BYTES or len(second) != _WORD_BYTES:
+        raise MalformedError("entry", f"words of {len(first)} and {len(second)} bytes, {_WORD_BYTES} are needed")

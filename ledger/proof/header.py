@@ -26,7 +26,7 @@ _EXTRA = 12
 _VANITY_BYTES, _ADDRESS_BYTES, _SEAL_BYTES, _ROUND_BYTES = 32, 20, 65, 4
 _ADD = b"\xff"
 _FIXED, _INTEGER, _OPEN = range(3)
-# Name, form and length (of an integer or open field: the greatest) of each field; base fee and on came with later forks.
+# Name, form and length of each field (greatest length of an integer or open one); base fee and on: later forks.
 _FIELDS = (
     ("parent hash", _FIXED, 32),
     ("ommers hash", _FIXED, 32),

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from ledger.errors import MalformedError
 from ledger.proof.keccak import keccak256
 
-HEAD_SLOT = 0
-MEMBERS_SLOT = 0
-ISSUER_KEYS_SLOT = 1
-NAMESPACES_SLOT = 2
+HEAD_SLOT, SUCCESSOR_SLOT = 0, 1  # of a log
+MEMBERS_SLOT, ISSUER_KEYS_SLOT, NAMESPACES_SLOT, VALIDATORS_SLOT = 0, 1, 2, 10  # of Consortium
 MAX_NAMESPACE_GRANTS = 64
 
 _WORD_BYTES = 32
 _SLOTS = 2**256
+_TIME = 2**48 - 1
+_ORGANISATION = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class IssuerKeyRecord:
         revoked_from: 0 where it is not revoked.
         changed_at: When it was last changed.
         algorithm: 1 ES256, 2 ES256K, 3 EdDSA.
-        flags: Reserved bits.
+        flags: The organisation's own, e.g. 1 for the key of a device.
     """
 
     valid_from: int
@@ -143,8 +143,13 @@ def parse_member(word: int) -> MemberRecord:
     return MemberRecord(word & _ORGANISATION, word >> 32)
 
 
-_TIME = 2**48 - 1
-_ORGANISATION = 2**32 - 1
+def parse_address(word: int) -> bytes:
+    """Read an address, 20 bytes, e.g. a validator's or a successor's.
+
+    Raises: MalformedError, where bits are set that the layout leaves empty.
+    """
+    _check_width(word, 160, "address")
+    return word.to_bytes(20, "big")
 
 
 def _check_width(word: int, bits: int, what: str) -> None:
