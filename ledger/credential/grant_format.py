@@ -38,6 +38,7 @@ MAX_TEXT_CHARACTERS = 255
 MAX_ORGANISATION = 2**32 - 1
 MAX_TIME = 2**48 - 1
 CIPHERTEXT_BYTES = 32 + 16
+_CONTEXT_LABEL = b"vinculum/grant/1"
 _ITEM_LABEL = b"vinculum/grant-item/1"
 _ITEM_MEMBERS = {"capsule", "ciphertext", "item_key_commitment", "key_commitment"}
 _STATEMENT_MEMBERS = {
@@ -103,8 +104,8 @@ class Context:
         }
 
     def encode(self) -> bytes:
-        """Canonical JSON of the claims: HPKE's ``info``."""
-        return canonical_json(self.claims())
+        """A label and the canonical JSON of the claims: HPKE's ``info``."""
+        return _CONTEXT_LABEL + canonical_json(self.claims())
 
     def digest(self) -> bytes:
         """SHA-256 of ``encode``, 32 bytes: what each item is bound to."""

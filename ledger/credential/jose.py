@@ -63,7 +63,7 @@ class PublicKey:
     """
 
     algorithm: Algorithm
-    jwk: Jwk
+    jwk: Jwk = field(hash=False)
     thumbprint: bytes
     native: NativePublicKey = field(repr=False, compare=False)
 

@@ -68,7 +68,7 @@ class RecipientKey:
     """
 
     suite: SuiteName
-    jwk: Jwk
+    jwk: Jwk = field(hash=False)
     thumbprint: bytes
     native: NativePublic = field(repr=False, compare=False)
 
