@@ -85,9 +85,12 @@ def open_capsule(chunks: Iterable[bytes], key: bytes, reference: CapsuleReferenc
 
     Raises:
         ContentMismatchError: 1, 2 or 4 fails, or the files of 3 are others.
-        MalformedError: another format or version, or a manifest outside its limits.
+        MalformedError: a key of another length that was committed to, another format or version, or a manifest
+            outside its limits.
     """
     verify_key(key, reference.key_commitment)  # 1
+    if len(key) != KEY_BYTES:
+        raise MalformedError("capsule key", f"{len(key)} bytes, {KEY_BYTES} are needed")
     records = _regroup(chunks, CHUNK_BYTES + TAG_BYTES, first=HEADER_BYTES)
     header = next(records, b"")
     if len(header) != HEADER_BYTES or header[: len(MAGIC) + 1] != MAGIC + bytes((VERSION,)):

@@ -6,6 +6,7 @@ Source: RFC 9901, 4.2 (format) and 7.1 (processing).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,6 +23,8 @@ MAX_DISCLOSURE_CHARACTERS = 1024 * 1024
 MAX_DEPTH = 48
 RESERVED = frozenset({"_sd", "_sd_alg", "..."})
 HASH_NAME = "sha-256"
+_DIGEST = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
+"""Canonical base64url of 32 bytes: the two unused bits of the last character are zero."""
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -189,12 +192,12 @@ class _Resolver:
         return result
 
     def open(self, digest: Json) -> Disclosure | None:
-        parse_base64url(digest, "SD-JWT digest", size=DIGEST_BYTES)
-        text = str(digest)
-        if text in self.seen:  # 2
+        if not isinstance(digest, str) or _DIGEST.fullmatch(digest) is None:
+            raise MalformedError("SD-JWT", "a hash is not canonical base64url of 32 bytes")
+        if digest in self.seen:  # 2
             raise MalformedError("SD-JWT", "a hash stands twice")
-        self.seen.add(text)
-        return self.unused.pop(text, None)
+        self.seen.add(digest)
+        return self.unused.pop(digest, None)
 
 
 def _digests(value: Json) -> list[Json]:

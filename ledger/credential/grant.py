@@ -151,12 +151,12 @@ def open_item_keys(grant: Grant, private: RecipientPrivateKey) -> dict[str, byte
 
 
 def verify_item_key(item: GrantItem, item_key: bytes) -> None:
-    """Prove that the signed item commits to this key.
+    """Prove that the signed item commits to this key, and that it is one: 32 bytes.
 
     Raises: ContentMismatchError.
     """
     found = _commit_item_key(item_key)
-    if found != item.item_key_commitment:
+    if found != item.item_key_commitment or len(item_key) != KEY_BYTES:
         raise ContentMismatchError("key of a grant's item", item.item_key_commitment.hex(), found.hex())
 
 

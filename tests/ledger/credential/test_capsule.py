@@ -236,6 +236,13 @@ def test_a_key_of_another_length_is_refused(key: bytes) -> None:
         seal_capsule(Manifest(()), (), key, PREFIX)
 
 
+@pytest.mark.parametrize("length", [0, 1, 16, 24, 31, 33])
+def test_a_key_of_another_length_is_refused_though_the_credential_commits_to_it(length: int) -> None:
+    key = bytes(length)
+    with pytest.raises(MalformedError):
+        open_capsule([sealed(SMALL)], key, reference_of(manifest_of(SMALL), key))
+
+
 @pytest.mark.parametrize("prefix", [b"", b"123456", b"12345678"])
 def test_a_prefix_of_another_length_is_refused(prefix: bytes) -> None:
     with pytest.raises(MalformedError):

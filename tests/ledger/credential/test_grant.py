@@ -410,6 +410,15 @@ def test_nobody_who_gave_the_right_key_is_accused() -> None:
             verify_false_key(FalseKeyProof(verified.grant.only(CID), forged), GRANTOR.public, reference())
 
 
+@pytest.mark.parametrize("length", [0, 16, 24, 31, 33])
+def test_a_proof_with_a_key_of_another_length_is_refused_though_the_item_commits_to_it(length: int) -> None:
+    grant, item_key = grant_for(), bytes(length)
+    commitment = sha256(b"vinculum/grant-item-key-commitment/1" + item_key).digest()
+    forged = resigned(grant, (replace(grant.items[1], item_key_commitment=commitment),))
+    with pytest.raises(ContentMismatchError):
+        verify_false_key(FalseKeyProof(forged, item_key), GRANTOR.public, reference())
+
+
 def test_a_proof_is_of_one_capsule_one_item_and_one_grantor() -> None:
     verified = verify_grant(false_grants()["a false key, and its own commitment"], GRANTOR.public)
     proof = prove_false_key(verified, RECIPIENT, reference())

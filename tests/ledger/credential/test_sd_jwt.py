@@ -393,6 +393,19 @@ def test_a_payload_that_breaks_the_rules_is_refused(payload: dict[str, Any]) -> 
         verify_foreign_sd_jwt(text, JWK)
 
 
+@pytest.mark.parametrize("last", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+def test_a_hash_has_one_text(last: str) -> None:
+    """Exactly the last characters that 32 bytes can end in."""
+    text = forge({"_sd": ["A" * 42 + last]})
+    try:
+        parse_base64url("A" * 42 + last, "hash", size=32)
+    except MalformedError:
+        with pytest.raises(MalformedError):
+            verify_foreign_sd_jwt(text, JWK)
+    else:
+        assert verify_foreign_sd_jwt(text, JWK) == {}
+
+
 @pytest.mark.parametrize("name", ["sha-512", "SHA-256", "sha256", "md5", "", None, 256, ["sha-256"]])
 def test_another_hash_algorithm_is_refused(name: object) -> None:
     text = forge({"_sd": [digest_of(ONE)], "_sd_alg": name}, [ONE])
