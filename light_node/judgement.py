@@ -1,0 +1,54 @@
+"""From a file to a verdict: the one call that commands, services and pages make."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ledger.errors import VerificationError
+from ledger.event import AssetReference
+from light_node.progress import Progress
+from light_node.trust import Trust, TrustedBlock
+from light_node.verdict import Outcome, Verdict, outcome_of
+from light_node.verify import Question, verify_evidence
+
+
+def judge(
+    data: bytes,
+    trust: Trust,
+    *,
+    now: int,
+    accepted: TrustedBlock | None = None,
+    asset: AssetReference | None = None,
+    identity_required: bool = True,
+) -> Verdict:
+    """Judge an evidence file; never raises for anything that untrusted bytes can cause.
+
+    Args:
+        data: *Untrusted.*
+        trust: The reader's own trust file, never the giver's.
+        now: The local clock, in seconds since the epoch.
+        accepted: The last head that was accepted here, or None.
+        asset: The asset that the file must be of, or None where any will do.
+        identity_required: See ``Question``.
+
+    Returns:
+        The verdict, with the step and the reason where it is not *verified*.
+    """
+    progress = Progress()
+    try:
+        account = verify_evidence(data, trust, Question(now, accepted, asset, identity_required), progress)
+    except VerificationError as error:
+        return Verdict(
+            outcome=outcome_of(error),
+            trust_fingerprint=trust.fingerprint(),
+            step=progress.step,
+            error=type(error).__name__,
+            reason=str(error),
+            as_of=progress.as_of,
+        )
+    if account.doubts:
+        first = account.doubts[0]
+        verdict = Verdict(Outcome.UNDETERMINED, trust.fingerprint(), first.step, first.error, first.reason)
+    else:
+        verdict = Verdict(Outcome.VERIFIED, trust.fingerprint())
+    return replace(verdict, as_of=account.as_of, account=account)

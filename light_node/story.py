@@ -1,0 +1,124 @@
+"""From proven entries and opened credentials to event reports and to the history that the rules read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from ledger.event import Json
+from ledger.kinds import status_name
+from ledger.proof.evidence import Evidence, OpenEntry
+from ledger.rules import ClosedEvent, History, OpenedEvent
+from light_node.credentials import Opened
+from light_node.history import ProvenEntry
+from light_node.identity import Opening
+from light_node.verdict import EventReport, EventState, Mark
+
+_CLOSING = frozenset({Mark.DISPUTED, Mark.EQUIVOCATION, Mark.INCOMPLETE})
+
+
+def report_events(
+    evidence: Evidence, entries: Sequence[ProvenEntry], opened: Mapping[int, Opened]
+) -> tuple[EventReport, ...]:
+    """Describe each proven entry: how much of it is shown, and what is to be known about it."""
+    marks = _find_repetitions(entries, opened)
+    return tuple(_report(evidence, proven, opened.get(proven.number), marks[proven.number]) for proven in entries)
+
+
+def _report(evidence: Evidence, proven: ProvenEntry, opened: Opened | None, marks: set[Mark]) -> EventReport:
+    status = status_name(evidence.asset_type, proven.entry.status)
+    if proven.meta is None:
+        return EventReport(proven.number, EventState.HIDDEN, status)
+    if opened is not None and opened.disputed:
+        marks.add(Mark.DISPUTED)
+    if opened is not None and opened.missing:
+        marks.add(Mark.INCOMPLETE)
+    return EventReport(
+        number=proven.number,
+        state=EventState.WITHHELD if opened is None else EventState.OPENED,
+        status=status,
+        kind=f"unknown.{proven.meta.kind}" if proven.kind is None else proven.kind.name,
+        organisation=proven.meta.organisation,
+        attested_at=proven.meta.time,
+        marks=frozenset(marks),
+        missing=() if opened is None else opened.missing,
+        fields={} if opened is None else opened.fields,
+    )
+
+
+def _find_repetitions(entries: Sequence[ProvenEntry], opened: Mapping[int, Opened]) -> dict[int, set[Mark]]:
+    """Find events that say the same again, and events of one id that say different things.
+
+    The same (issuer, ``jti``) with the same payload is a repetition: kept in the fold, counted once. With another
+    payload the issuer contradicts itself: no judgement on either.
+    """
+    marks: dict[int, set[Mark]] = {proven.number: set() for proven in entries}
+    digests: set[tuple[int, bytes]] = set()
+    first: dict[tuple[int, str], int] = {}
+    for proven in entries:
+        if proven.meta is None or not isinstance(proven.entry, OpenEntry):
+            continue
+        content = opened.get(proven.number)
+        same_digest = (proven.meta.organisation, proven.entry.digest)
+        if content is None:
+            if same_digest in digests:
+                marks[proven.number].add(Mark.REPETITION)
+        else:
+            earlier = first.setdefault((proven.meta.organisation, content.binding.jti), proven.number)
+            if earlier != proven.number and opened[earlier].at.raw.jws.payload == content.at.raw.jws.payload:
+                marks[proven.number].add(Mark.REPETITION)
+            elif earlier != proven.number:
+                marks[earlier].add(Mark.EQUIVOCATION)
+                marks[proven.number].add(Mark.EQUIVOCATION)
+        digests.add(same_digest)
+    return marks
+
+
+def history_for_rules(
+    evidence: Evidence, reports: Sequence[EventReport], opened: Mapping[int, Opened], opening: Opening | None
+) -> History:
+    """Sort the reports into what the rules may conclude from and what they may not."""
+    readable, closed = [], []
+    for report in reports:
+        content = opened.get(report.number)
+        if Mark.REPETITION in report.marks:
+            continue
+        if content is None or report.marks & _CLOSING:
+            closed.append(ClosedEvent(report.number, report.kind))
+        else:
+            readable.append(_event(content))
+    names = () if opening is None else (opening.asset.identifier, *aliases_of(opened))
+    status = status_name(evidence.asset_type, evidence.history[-1].status)
+    return History(evidence.asset_type, names, status, tuple(readable), tuple(closed))
+
+
+def _event(content: Opened) -> OpenedEvent:
+    at, document_id = content.at, content.fields.get("document_id")
+    names = {content.binding.jti, at.entry.digest.hex(), "0x" + at.entry.digest.hex()}
+    return OpenedEvent(
+        number=at.proven.number,
+        kind=at.kind.name,
+        organisation=at.meta.organisation,
+        attested_at=datetime.fromtimestamp(at.meta.time, UTC),
+        occurred_at=_moment(content.fields.get("occurred_at")),
+        fields=content.fields,
+        references=frozenset(names | {document_id} if isinstance(document_id, str) else names),
+    )
+
+
+def _moment(value: Json) -> datetime | None:
+    """Read a claimed time; what cannot be placed in UTC is no time."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def aliases_of(opened: Mapping[int, Opened]) -> tuple[str, ...]:
+    """Return the aliases that the genesis discloses."""
+    genesis = opened.get(1)
+    aliases = None if genesis is None else genesis.fields.get("aliases")
+    return tuple(item for item in aliases if isinstance(item, str)) if isinstance(aliases, list) else ()
