@@ -29,6 +29,7 @@ class ChainSettings(_Section):
     block_time_seconds: float = Field(1.0, gt=0, le=60)
     finality_depth: int = Field(0, ge=0, description="blocks behind the tip that count as final; 0 where blocks are")
     witness_lag: int = Field(2, ge=0, description="blocks behind the tip that witnesses sign")
+    block_hash_rule: Literal["plain", "qbft"] = Field("plain", description="how the engine hashes its blocks")
     anvil: Path | None = Field(None, description="the anvil binary; found in the toolchain or on the path by default")
 
 

@@ -1,0 +1,161 @@
+"""Build evidence: one self-contained file that proves an asset's whole registered history, for one reader."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlmodel import col, select
+
+from ipfs.cid import cid_from_digest
+from ledger.access import Tier
+from ledger.chain.blocks import BlockTree
+from ledger.credential.base64url import parse_base64url
+from ledger.credential.jose import parse_jwk
+from ledger.credential.sd_jwt import SdJwt, parse_sd_jwt, present
+from ledger.event import Json
+from ledger.identifiers import parse_identifier
+from ledger.proof.evidence import (
+    AccountProof,
+    CheckpointFinality,
+    Evidence,
+    HiddenEntry,
+    HistoryEntry,
+    IssuerKey,
+    OpenEntry,
+    Segment,
+    StorageProof,
+    encode_evidence,
+)
+from ledger.proof.evidence_reader import issuer_order
+from ledger.proof.fold import Meta, leaf
+from ledger.proof.merkle import inclusion_path
+from ledger.proof.slots import head_slot, issuer_key_slot, namespace_element_slot, namespace_slot
+from ledger.proof.subject import namespace_id
+from ledger.service.read import AssetRecord, Entry, Reader, disclosed_claims, visible_names
+from ledger.service.witness import latest_checkpoint
+from ledger.service.workspace import Workspace
+from ledger.store.chain_index import Namespace
+from ledger.strict_json import parse_json
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One entry with the credential that this reader is shown, or None."""
+
+    entry: Entry
+    credential: SdJwt | None
+
+    @property
+    def claims(self) -> dict[str, Json]:
+        """What its disclosures say."""
+        return {} if self.credential is None else disclosed_claims(self.credential)
+
+
+def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare_leaves: bool = False) -> bytes:
+    """Build the evidence file of one asset.
+
+    Args:
+        workspace: The home; its keys decide which contents can be shown at all.
+        asset: Which.
+        tier: Of the reader: decides field by field.
+        bare_leaves: Show nothing but the leaf of events of which this reader sees no field: neither who, nor what
+            kind, nor when.
+
+    Returns: The canonical bytes; whoever has a trust file verifies them alone.
+
+    Raises: SourceError, where node, store or witnesses do not deliver.
+    """
+    workspace.projector.sync()
+    reader = workspace.reader()
+    entries = reader.history(asset)
+    note = latest_checkpoint(workspace, entries[-1].block_number if entries else 0)
+    block = note.checkpoint.size - 1
+    shown = [_show(reader, entry, tier) for entry in entries if entry.block_number <= block]
+    with workspace.database.read() as session:
+        path = inclusion_path(BlockTree(session), block, note.checkpoint.size)
+    evidence = Evidence(
+        chain_id=workspace.contracts.chain_id,
+        asset_type=asset.asset_type,
+        subject=asset.subject,
+        header=workspace.client.header(block).rlp,
+        finality=CheckpointFinality(note.note, tuple(path)),
+        accounts=_accounts(workspace, asset, shown, block),
+        segments=_segments(workspace, asset, shown),
+        history=tuple(_history_entry(item, bare=bare_leaves) for item in shown),
+        issuers=_issuers(workspace, shown),
+    )
+    return encode_evidence(evidence)
+
+
+def _show(reader: Reader, entry: Entry, tier: Tier) -> Shown:
+    credential = reader.credential(entry.digest)
+    names = visible_names(entry.kind, disclosed_claims(credential), tier, identity=entry.kind.genesis)
+    return Shown(entry, present(credential, names) if names else None)
+
+
+def _history_entry(shown: Shown, *, bare: bool) -> HistoryEntry:
+    row = shown.entry.row
+    meta = Meta(row.kind, row.organisation, row.attested_at, row.version).word
+    if shown.credential is None and bare:
+        return HiddenEntry(leaf(row.digest, meta), row.status)
+    return OpenEntry(row.digest, meta, row.status, None if shown.credential is None else shown.credential.text)
+
+
+def _segments(workspace: Workspace, asset: AssetRecord, shown: Sequence[Shown]) -> tuple[Segment, ...]:
+    counts = Counter(item.entry.row.log for item in shown)
+    return tuple(Segment(log, counts[log]) for log in workspace.contracts.deployment.logs[asset.asset_type])
+
+
+def _accounts(workspace: Workspace, asset: AssetRecord, shown: Sequence[Shown], block: int) -> tuple[AccountProof, ...]:
+    contracts = workspace.contracts
+    wanted = {log: {head_slot(asset.subject)} for log in contracts.deployment.logs[asset.asset_type]}
+    consortium = {issuer_key_slot(item.entry.organisation, _key_id(item)) for item in shown if item.credential}
+    consortium |= set(_namespace_slots(workspace, asset, shown))
+    if consortium:
+        wanted[contracts.consortium] = consortium
+    return tuple(_account(workspace, address, sorted(slots), block) for address, slots in sorted(wanted.items()))
+
+
+def _account(workspace: Workspace, address: bytes, slots: Sequence[bytes], block: int) -> AccountProof:
+    proofs = workspace.client.proofs(address, slots, block)
+    storage = tuple(StorageProof(slot, nodes) for slot, nodes in zip(slots, proofs.storage, strict=True))
+    return AccountProof(address, proofs.account, storage)
+
+
+def _namespace_slots(workspace: Workspace, asset: AssetRecord, shown: Sequence[Shown]) -> Iterable[bytes]:
+    """The slots that settle who might register the identifier: every candidate up to the one that was held then."""
+    if not shown or "salt" not in shown[0].claims:
+        return
+    identifier = str(shown[0].claims["identifier"])
+    for scheme, prefix in parse_identifier(identifier, asset.asset_type).namespaces:
+        key = namespace_id(scheme, prefix)
+        yield namespace_slot(key)
+        with workspace.database.read() as session:
+            question = select(Namespace).where(Namespace.namespace == key).order_by(col(Namespace.position))
+            rows = session.exec(question).all()
+        holder = 0
+        for row in rows:
+            yield namespace_element_slot(key, row.position)
+            if row.since <= shown[0].entry.attested_at:
+                holder = row.organisation
+        if holder:
+            return
+
+
+def _issuers(workspace: Workspace, shown: Sequence[Shown]) -> tuple[IssuerKey, ...]:
+    wanted = {(item.entry.organisation, _key_id(item)) for item in shown if item.credential is not None}
+    keys = [IssuerKey(organisation, _jwk(workspace, thumbprint)) for organisation, thumbprint in wanted]
+    return tuple(sorted(keys, key=issuer_order))
+
+
+def _key_id(item: Shown) -> bytes:
+    if item.credential is None:
+        raise ValueError("no credential is shown")
+    return parse_base64url(parse_sd_jwt(f"{item.credential.jwt}~").jws.header.get("kid"), "kid", size=32)
+
+
+def _jwk(workspace: Workspace, thumbprint: bytes) -> dict[str, str]:
+    """Fetch a public key: its RFC 7638 thumbprint is the digest of its canonical JSON, so the CID of its document."""
+    return dict(parse_jwk(parse_json(workspace.documents.get(cid_from_digest(thumbprint)), what="JWK")).jwk)

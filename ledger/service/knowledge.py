@@ -1,0 +1,156 @@
+"""What the index knows of the assets that documents speak of, and what was planned but is not in the index yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy
+from sqlmodel import Session, col, select
+
+from ledger.errors import ConflictError, NotAuthorisedError
+from ledger.event import AssetReference, AssetType, Event
+from ledger.kinds import Kind
+from ledger.service.contracts import Contracts
+from ledger.store.chain_index import Head, Namespace, Organisation
+from ledger.store.database import Database
+from ledger.store.document_index import Asset, AssetAlias, SourceEvent
+
+_LOOK_UP = 400
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAsset:
+    """An asset's subject (32 bytes) and whatever salt is known here (32 bytes)."""
+
+    subject: bytes
+    salt: bytes | None
+
+
+@dataclass(slots=True)
+class Draft:
+    """What one document adds while it is planned; ``Knowledge.keep`` makes it known to the next."""
+
+    assets: dict[AssetReference, KnownAsset] = field(default_factory=dict)
+    aliases: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
+    statuses: dict[bytes, int] = field(default_factory=dict)
+    events: dict[tuple[str, str], bytes] = field(default_factory=dict)
+
+    def update(self, other: Draft) -> None:
+        """Take over all of ``other``."""
+        self.assets.update(other.assets)
+        self.aliases.update(other.aliases)
+        self.statuses.update(other.statuses)
+        self.events.update(other.events)
+
+
+class Knowledge:
+    """The index as far as the documents at hand need it, with what was planned since on top."""
+
+    def __init__(self, database: Database, contracts: Contracts) -> None:
+        self._database, self._contracts = database, contracts
+        self._loaded, self._pending = Draft(), Draft()
+        self._namespaces: dict[bytes, int] = {}
+
+    def load(self, scope: str, keys: Mapping[str, Event]) -> None:
+        """Read what the index has about these events; ``keys`` are their names within ``scope``."""
+        self._loaded = Draft()
+        references = {event.asset for event in keys.values()}
+        with self._database.read() as session:
+            self._load_assets(session, references)
+            self._load_events(session, scope, list(keys))
+
+    def forget_pending(self, *, projected: bool) -> None:
+        """Drop what SQL has by now: assets and events, and statuses too once the index followed the chain."""
+        statuses = {} if projected else self._pending.statuses
+        self._pending = Draft(statuses=statuses)
+
+    def keep(self, draft: Draft) -> None:
+        """Make what a document added known to the documents after it."""
+        self._pending.update(draft)
+
+    def asset(self, reference: AssetReference, draft: Draft) -> KnownAsset | None:
+        """The asset of this identifier, if it is registered or about to be."""
+        for layer in (draft, self._pending, self._loaded):
+            if reference in layer.assets:
+                return layer.assets[reference]
+        return None
+
+    def status(self, subject: bytes, draft: Draft) -> int:
+        """The status as it will be once everything planned is recorded; 0 where nothing is registered."""
+        for layer in (draft, self._pending, self._loaded):
+            if subject in layer.statuses:
+                return layer.statuses[subject]
+        return 0
+
+    def is_repeated(self, scope: str, key: str, content: bytes, draft: Draft) -> bool:
+        """Whether this event is recorded already.
+
+        Raises: ConflictError, where it is, with other content.
+        """
+        for layer in (draft, self._pending, self._loaded):
+            recorded = layer.events.get((scope, key))
+            if recorded is not None and recorded != content:
+                raise ConflictError("an event with this id is recorded already, with other content")
+            if recorded is not None:
+                return True
+        return False
+
+    def check_may_write(self, organisation: int, kind: Kind) -> None:
+        """Ask that the organisation has the role of a kind, and is not suspended.
+
+        Raises: NotAuthorisedError.
+        """
+        with self._database.read() as session:
+            row = session.get(Organisation, organisation)
+        if row is None or row.suspended:
+            raise NotAuthorisedError(f"organisation {organisation} is unknown or suspended")
+        if not row.roles >> kind.role_bit & 1:
+            raise NotAuthorisedError(f"organisation {organisation} lacks the role {kind.role!r} of {kind.name}")
+
+    def holder(self, namespaces: Sequence[bytes]) -> int | None:
+        """Who holds the longest registered of these prefixes (longest first); None where nobody does."""
+        self._load_namespaces([key for key in namespaces if key not in self._namespaces])
+        for key in namespaces:
+            if self._namespaces.get(key):
+                return self._namespaces[key]
+        return None
+
+    def _load_assets(self, session: Session, references: Iterable[AssetReference]) -> None:
+        by_identifier = {reference.identifier: reference for reference in references}
+        names = list(by_identifier)
+        for start in range(0, len(names), _LOOK_UP):
+            part = names[start : start + _LOOK_UP]
+            question = (
+                sqlalchemy.select(
+                    col(AssetAlias.identifier),
+                    col(Asset.subject),
+                    col(Asset.asset_type),
+                    col(Asset.salt),
+                    col(Head.status),
+                )
+                .join(Asset, col(Asset.subject) == col(AssetAlias.subject))
+                .outerjoin(Head, col(Head.subject) == col(Asset.subject))
+                .where(col(AssetAlias.identifier).in_(part))
+            )
+            for name, subject, asset_type, salt, status in session.execute(question):
+                if by_identifier[name].asset_type == AssetType(asset_type):
+                    self._loaded.assets[by_identifier[name]] = KnownAsset(subject, salt)
+                    self._loaded.statuses[subject] = status or 0
+
+    def _load_events(self, session: Session, scope: str, keys: Sequence[str]) -> None:
+        for start in range(0, len(keys), _LOOK_UP):
+            question = select(SourceEvent.document_id, SourceEvent.content_hash).where(
+                SourceEvent.scope == scope, col(SourceEvent.document_id).in_(keys[start : start + _LOOK_UP])
+            )
+            for key, content in session.exec(question):
+                self._loaded.events[scope, key] = content
+
+    def _load_namespaces(self, keys: Sequence[bytes]) -> None:
+        if not keys:
+            return
+        self._namespaces.update(dict.fromkeys(keys, 0))
+        with self._database.read() as session:
+            question = select(Namespace).where(col(Namespace.namespace).in_(keys)).order_by(col(Namespace.position))
+            for row in session.exec(question):
+                self._namespaces[row.namespace] = row.organisation

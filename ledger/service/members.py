@@ -1,0 +1,151 @@
+"""Members: the keys they hold here, and the profile by which others know them.
+
+A profile is canonical JSON, kept as one raw block; its SHA-256 stands in ``Consortium``, so it is found from the
+chain alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from ledger.chain.signer import KeySigner
+from ledger.credential.jose import Algorithm, Jwk, SigningKey, generate_private_key, parse_private_key, private_bytes
+from ledger.credential.recipient import (
+    RecipientKey,
+    RecipientPrivateKey,
+    SuiteName,
+    generate_recipient_key,
+    parse_recipient_jwk,
+    parse_recipient_private,
+)
+from ledger.errors import MalformedError
+from ledger.event import Json
+from ledger.proof.checkpoint import witness_key_from_seed
+from ledger.proof.note import SigningKey as NoteKey
+from ledger.service.keyring import Keys
+from ledger.strict_json import canonical_json, parse_json
+
+ISSUER, RECIPIENT, WITNESS = "issuer", "recipient", "witness"
+ISSUER_ALGORITHM = Algorithm.ES256
+VERSION = 1
+_MAX_PROFILE_BYTES = 16 * 1024
+_MEMBERS = {"vinculum_organisation", "name", "issuer_jwk", "recipient_jwk", "witness"}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An organisation whose keys are unlocked here.
+
+    Attributes:
+        name: Name of its keys in this home.
+        organisation: Number in ``Consortium``.
+        signer: Its chain account.
+        issuer: Signs credentials and grants.
+        recipient: Opens what is granted to it.
+    """
+
+    name: str
+    organisation: int
+    signer: KeySigner
+    issuer: SigningKey
+    recipient: RecipientPrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What an organisation publishes of itself; believed as far as its digest stands in ``Consortium``.
+
+    Attributes:
+        name: For people.
+        issuer_jwk: Public key of its credentials; its record in ``Consortium`` says when it is valid.
+        recipient: Key to seal capsule keys for.
+        witness: Verifier key of its witness, in the text form of C2SP signed-note.
+    """
+
+    name: str
+    issuer_jwk: Jwk
+    recipient: RecipientKey
+    witness: str
+
+
+def new_secrets() -> dict[str, bytes]:
+    """Make fresh private keys by purpose, as keystores hold them."""
+    return {
+        ISSUER: private_bytes(generate_private_key(ISSUER_ALGORITHM, os.urandom)),
+        RECIPIENT: generate_recipient_key(os.urandom).data,
+        WITNESS: os.urandom(32),
+    }
+
+
+def member_of(keys: Keys, organisation: int) -> Member:
+    """Put an organisation's unlocked keys to use.
+
+    Raises: MalformedError, where a stored key is unusable.
+    """
+    return Member(
+        name=keys.name,
+        organisation=organisation,
+        signer=KeySigner(bytes(keys.account.key)),
+        issuer=parse_private_key(ISSUER_ALGORITHM, keys.secrets[ISSUER]),
+        recipient=recipient_key(keys.secrets),
+    )
+
+
+def profile_of(name: str, title: str, secrets: Mapping[str, bytes]) -> Profile:
+    """Make the profile that belongs to an organisation's private keys.
+
+    Args:
+        name: Of its keystores.
+        title: Name of the organisation, for people.
+        secrets: As ``new_secrets`` makes them.
+    """
+    issuer = parse_private_key(ISSUER_ALGORITHM, secrets[ISSUER])
+    return Profile(title, issuer.public.jwk, recipient_key(secrets).public, witness_key(name, secrets).public.vkey)
+
+
+def recipient_key(secrets: Mapping[str, bytes]) -> RecipientPrivateKey:
+    """The key that opens what is granted to the organisation."""
+    return parse_recipient_private(SuiteName.HYBRID, secrets[RECIPIENT])
+
+
+def witness_key(name: str, secrets: Mapping[str, bytes]) -> NoteKey:
+    """The key with which the organisation whose keystores are ``name`` signs checkpoints."""
+    return witness_key_from_seed(f"{name}.witness.vinculum", secrets[WITNESS])
+
+
+def encode_profile(profile: Profile) -> bytes:
+    """Write a profile as canonical JSON."""
+    value: dict[str, Json] = {
+        "vinculum_organisation": VERSION,
+        "name": profile.name,
+        "issuer_jwk": dict(profile.issuer_jwk),
+        "recipient_jwk": dict(profile.recipient.jwk),
+        "witness": profile.witness,
+    }
+    return canonical_json(value)
+
+
+def parse_profile(data: bytes) -> Profile:
+    """Read a profile.
+
+    Args:
+        data: Untrusted, until its digest was compared with the one in ``Consortium``.
+
+    Raises: MalformedError.
+    """
+    value = parse_json(data, what="profile", max_bytes=_MAX_PROFILE_BYTES, max_depth=3)
+    if not isinstance(value, dict) or set(value) != _MEMBERS or value["vinculum_organisation"] != VERSION:
+        raise MalformedError("profile", "not exactly the members of version 1")
+    name, jwk, witness = value["name"], value["issuer_jwk"], value["witness"]
+    if not isinstance(name, str) or not isinstance(witness, str) or not isinstance(jwk, dict):
+        raise MalformedError("profile", "a member of the wrong type")
+    texts = {key: text for key, text in jwk.items() if isinstance(text, str)}
+    return Profile(name, texts, parse_recipient_jwk(value["recipient_jwk"]), witness)
+
+
+def digest_profile(data: bytes) -> bytes:
+    """SHA-256 of an encoded profile, 32 bytes: stands in ``Consortium`` and addresses the profile in the store."""
+    return sha256(data).digest()

@@ -1,0 +1,164 @@
+"""From a document's events to what is to be recorded: subjects found or made, every rule asked, nothing written yet."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from ledger.errors import (
+    ConflictError,
+    DocumentError,
+    Fault,
+    MalformedError,
+    NotAuthorisedError,
+    RuleError,
+    TransitionError,
+)
+from ledger.event import Document, Event, Json
+from ledger.identifiers import parse_identifier
+from ledger.kinds import Kind, kind_by_name, next_status
+from ledger.proof.subject import SALT_BYTES, namespace_id, subject
+from ledger.service.knowledge import Draft, Knowledge, KnownAsset
+from ledger.strict_json import canonical_json
+
+REGISTRAR_ROLE = "register"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEvent:
+    """An event with its place in the ledger.
+
+    Attributes:
+        event: As intake gave it.
+        kind: From the kind table.
+        subject: 32 bytes.
+        salt: 32 bytes, for a genesis; else None.
+        scope: Whoever gives out the event's id.
+        key: Name of the event within ``scope``.
+        content_hash: SHA-256 of what the event says: the same event again has the same.
+    """
+
+    event: Event
+    kind: Kind
+    subject: bytes
+    salt: bytes | None
+    scope: str
+    key: str
+    content_hash: bytes
+
+    @property
+    def needs_head(self) -> bool:
+        """Whether its credential names the head before it: status kinds, genesis apart."""
+        return self.kind.changes_status and not self.kind.genesis
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one document comes to.
+
+    Attributes:
+        document: As intake gave it.
+        planned: To be recorded, in order.
+        repeated: Events that are recorded already, with the same content.
+    """
+
+    document: Document
+    planned: list[PlannedEvent] = field(default_factory=list)
+    repeated: list[Event] = field(default_factory=list)
+
+
+class Planner:
+    """Plans documents of one organisation against what is known and what was planned since."""
+
+    def __init__(self, organisation: int, knowledge: Knowledge) -> None:
+        self._organisation, self._knowledge = organisation, knowledge
+
+    def plan(self, document: Document) -> Plan:
+        """Check every event of a document.
+
+        Returns:
+            The plan; what it assumes (new assets, statuses) is known to the documents planned after it.
+
+        Raises:
+            DocumentError: Every fault by place and cause; nothing is assumed then.
+        """
+        scope = f"{self._organisation}:{document.document_type}"
+        contents = [content_hash(event) for event in document.events]
+        keys = [_event_key(event, content) for event, content in zip(document.events, contents, strict=True)]
+        self._knowledge.load(scope, dict(zip(keys, document.events, strict=True)))
+        plan, draft, faults = Plan(document), Draft(), []
+        for event, key, content in zip(document.events, keys, contents, strict=True):
+            try:
+                if self._knowledge.is_repeated(scope, key, content, draft):
+                    plan.repeated.append(event)
+                    continue
+                plan.planned.append(self._plan_event(event, scope, key, content, draft))
+            except (RuleError, MalformedError) as error:
+                faults.append(_fault(event, error))
+        if faults:
+            raise DocumentError(faults, document.document_type)
+        self._knowledge.keep(draft)
+        return plan
+
+    def _plan_event(self, event: Event, scope: str, key: str, content: bytes, draft: Draft) -> PlannedEvent:
+        kind = kind_by_name(event.kind)
+        self._knowledge.check_may_write(self._organisation, kind)
+        known = self._knowledge.asset(event.asset, draft)
+        if kind.genesis:
+            known = self._register(event, kind, known, draft)
+        elif known is None:
+            raise RuleError(f"no {event.asset.asset_type} of this identifier is registered: its genesis comes first")
+        status = self._knowledge.status(known.subject, draft)
+        draft.statuses[known.subject] = next_status(kind, status, event.asset.asset_type)
+        draft.events[scope, key] = content
+        return PlannedEvent(event, kind, known.subject, known.salt if kind.genesis else None, scope, key, content)
+
+    def _register(self, event: Event, kind: Kind, known: KnownAsset | None, draft: Draft) -> KnownAsset:
+        if known is not None:
+            raise ConflictError(f"this {event.asset.asset_type} is registered already, and with other content")
+        self._check_namespace(event, kind)
+        salt = os.urandom(SALT_BYTES)
+        made = subject(self._organisation, event.asset.asset_type, event.asset.identifier, salt)
+        draft.assets[event.asset] = KnownAsset(made, salt)
+        draft.aliases[made] = event.aliases
+        return draft.assets[event.asset]
+
+    def _check_namespace(self, event: Event, kind: Kind) -> None:
+        """Only the holder of the longest registered prefix registers; a registrar may where nobody holds one."""
+        identifier = parse_identifier(event.asset.identifier, event.asset.asset_type)
+        holder = self._knowledge.holder([namespace_id(scheme, prefix) for scheme, prefix in identifier.namespaces])
+        if holder == self._organisation or (holder is None and kind.role == REGISTRAR_ROLE):
+            return
+        whose = "nobody's" if holder is None else f"organisation {holder}'s"
+        raise NotAuthorisedError(
+            f"the namespace of this identifier is {whose}, not organisation {self._organisation}'s"
+        )
+
+
+def content_hash(event: Event) -> bytes:
+    """SHA-256 over what an event says, 32 bytes; where it was read from does not count."""
+    content: dict[str, Json] = {
+        "kind": event.kind,
+        "asset": [event.asset.asset_type.value, event.asset.identifier],
+        "aliases": list(event.aliases),
+        "occurred_at": event.occurred_at.isoformat(),
+        "document_id": event.document_id,
+        "fields": dict(event.fields),
+        "attachments": [[file.name, file.media_type] for file in event.attachments],
+    }
+    return sha256(canonical_json(content)).digest()
+
+
+def _event_key(event: Event, content: bytes) -> str:
+    """Name an event within its scope: by its document's own id, kind and asset, or else by its content."""
+    if event.document_id is None:
+        return content.hex()
+    return f"{event.document_id} {event.kind} {event.asset.identifier}"
+
+
+_CODES = {ConflictError: "conflict", TransitionError: "illegal-transition", MalformedError: "bad-value"}
+
+
+def _fault(event: Event, error: RuleError | MalformedError) -> Fault:
+    return Fault(event.source_pointer, _CODES.get(type(error), "not-allowed"), str(error))

@@ -1,0 +1,224 @@
+"""Read what was recorded: the history of an asset from the index, contents as far as this home's keys open them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlmodel import Session, col, select
+
+from ipfs.cid import cid_from_digest, parse_cid
+from ipfs.store import DocumentStore, read_file
+from ledger.access import Tier, fields_visible
+from ledger.credential.capsule import OpenedCapsule, open_capsule
+from ledger.credential.capsule_format import CapsuleReference
+from ledger.credential.disclosure import parse_disclosure
+from ledger.credential.grant import open_grant, verify_grant
+from ledger.credential.grant_format import parse_grant
+from ledger.credential.jose import PublicKey, parse_jwk
+from ledger.credential.recipient import RecipientPrivateKey
+from ledger.credential.sd_jwt import SdJwt, parse_sd_jwt
+from ledger.errors import MissingError, UnknownAssetError, VerificationError
+from ledger.event import AssetType, Json
+from ledger.kinds import Kind, kind_by_number, status_name
+from ledger.service.contracts import Contracts
+from ledger.service.members import Profile, digest_profile, parse_profile
+from ledger.store.chain_index import Attestation, Organisation
+from ledger.store.database import Database
+from ledger.store.document_index import Asset, AssetAlias, Credential, Grant, GrantedCapsule
+
+MAX_CAPSULE_BYTES = 2**40
+IDENTITY = frozenset({"identifier", "asset_type", "aliases", "salt"})
+"""Claims of a genesis that open the subject; shown to whoever verifies identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssetRecord:
+    """An asset as it is known here.
+
+    Attributes:
+        asset_type: Which log keeps its history.
+        subject: 32 bytes.
+        identifier: Primary identifier, canonical.
+    """
+
+    asset_type: AssetType
+    subject: bytes
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One attestation as the index has it.
+
+    Attributes:
+        position: Place in the history, from 1.
+        kind: From the kind table.
+        organisation: Who attested it.
+        attested_at: Block time, seconds since 1970.
+        status: Name of the status after it.
+        digest: Of the credential, 32 bytes.
+        block_number: Where it stands.
+        row: The index row.
+    """
+
+    position: int
+    kind: Kind
+    organisation: int
+    attested_at: int
+    status: str
+    digest: bytes
+    block_number: int
+    row: Attestation
+
+
+class Reader:
+    """Reads for whoever holds these recipient keys."""
+
+    def __init__(
+        self, database: Database, documents: DocumentStore, contracts: Contracts, keys: Sequence[RecipientPrivateKey]
+    ) -> None:
+        self._database, self._documents, self._contracts = database, documents, contracts
+        self._keys = {key.public.thumbprint.hex(): key for key in keys}
+        self._profile = lru_cache(maxsize=1024)(self._read_profile)
+        self._capsule_keys: dict[str, bytes] = {}
+
+    def asset(self, name: str) -> AssetRecord:
+        """Find an asset by any of its identifiers (canonical) or by its subject in hex.
+
+        Raises: UnknownAssetError.
+        """
+        with self._database.read() as session:
+            subject = _subject_of(session, name)
+            row = None if subject is None else session.get(Asset, subject)
+        if row is None:
+            raise UnknownAssetError(f"no asset {name!r} is known here")
+        return AssetRecord(AssetType(row.asset_type), row.subject, row.identifier)
+
+    def history(self, asset: AssetRecord) -> list[Entry]:
+        """Every attestation of the asset, oldest first, as far as the index has followed the chain."""
+        logs = self._contracts.deployment.logs[asset.asset_type]
+        with self._database.read() as session:
+            question = (
+                select(Attestation)
+                .where(col(Attestation.log).in_(logs), Attestation.subject == asset.subject)
+                .order_by(col(Attestation.sequence))
+            )
+            rows = session.exec(question).all()
+        return [_entry(row, number, asset.asset_type) for number, row in enumerate(rows, start=1)]
+
+    def credential(self, digest: bytes) -> SdJwt:
+        """Fetch a credential with the disclosures that this home's keys open; without any where they open none.
+
+        Raises: SourceError, where its JWT cannot be had.
+        """
+        jwt = self._documents.get(cid_from_digest(digest)).decode("ascii", "replace")
+        parse_sd_jwt(f"{jwt}~")
+        try:
+            return SdJwt(jwt, self.capsule(digest).manifest.disclosures)
+        except (MissingError, VerificationError):
+            return SdJwt(jwt, ())
+
+    def capsule(self, digest: bytes) -> OpenedCapsule:
+        """Open the capsule of a credential.
+
+        Raises:
+            MissingError: No key here opens it, or it is not in the store.
+            ContentMismatchError: It is not what the credential commits to.
+        """
+        jwt = self._documents.get(cid_from_digest(digest)).decode("ascii", "replace")
+        reference = reference_of(jwt)
+        sealed = read_file(self._documents, parse_cid(reference.cid), MAX_CAPSULE_BYTES)
+        return open_capsule(sealed, self.capsule_key(reference.cid), reference)
+
+    def capsule_key(self, capsule_cid: str) -> bytes:
+        """The key of a capsule, from a grant to one of this home's keys; 32 bytes.
+
+        Raises: MissingError, where nothing was granted.
+        """
+        if capsule_cid not in self._capsule_keys:
+            self._capsule_keys[capsule_cid] = self._granted_key(capsule_cid)
+        return self._capsule_keys[capsule_cid]
+
+    def profile(self, organisation: int) -> Profile:
+        """What an organisation publishes of itself, checked against its digest on the chain.
+
+        Raises: MissingError, where it is unknown.
+        """
+        return self._profile(organisation)
+
+    def batch_of(self, digest: bytes) -> Credential | None:
+        """The index row of a credential, or None where it was never seen here."""
+        with self._database.read() as session:
+            return session.get(Credential, digest)
+
+    def _granted_key(self, capsule_cid: str) -> bytes:
+        with self._database.read() as session:
+            question = (
+                select(Grant)
+                .join(GrantedCapsule, col(GrantedCapsule.grant_digest) == col(Grant.digest))
+                .where(GrantedCapsule.capsule_cid == capsule_cid, col(Grant.recipient).in_(list(self._keys)))
+            )
+            rows = session.exec(question).all()
+        for row in rows:
+            verified = verify_grant(parse_grant(row.body).only(capsule_cid), self._issuer_key(row.grantor))
+            return open_grant(verified, self._keys[row.recipient])[capsule_cid]
+        raise MissingError("none of the keys here opens this capsule")
+
+    def _issuer_key(self, organisation: int) -> PublicKey:
+        return parse_jwk(self.profile(organisation).issuer_jwk)
+
+    def _read_profile(self, organisation: int) -> Profile:
+        with self._database.read() as session:
+            row = session.get(Organisation, organisation)
+        if row is None:
+            raise MissingError(f"organisation {organisation} has published nothing of itself")
+        data = self._documents.get(cid_from_digest(row.metadata_digest))
+        if digest_profile(data) != row.metadata_digest:
+            raise MissingError(f"the profile of organisation {organisation} is not the one on the chain")
+        return parse_profile(data)
+
+
+def reference_of(jwt: str) -> CapsuleReference:
+    """The capsule that a JWT names; nothing of it is verified yet.
+
+    Raises: MalformedError.
+    """
+    from ledger.credential.binding import parse_binding  # noqa: PLC0415
+
+    payload = dict(parse_sd_jwt(f"{jwt}~").jws.payload)
+    for name in ("_sd", "_sd_alg"):
+        payload.pop(name, None)
+    return parse_binding(payload).capsule
+
+
+def disclosed_claims(credential: SdJwt) -> dict[str, Json]:
+    """The claims of a credential's disclosures by name; their hashes are checked by whoever verifies."""
+    found = (parse_disclosure(text) for text in credential.disclosures)
+    return {item.name: item.value for item in found if item.name is not None}
+
+
+def visible_names(kind: Kind, claims: Mapping[str, Json], tier: Tier, *, identity: bool) -> frozenset[str]:
+    """Names of the claims that a reader of a tier may see; ``identity`` adds what opens the subject."""
+    names = set(fields_visible(kind.name, list(claims), tier))
+    return frozenset(names | (IDENTITY & set(claims)) if identity else names - {"salt"})
+
+
+def _subject_of(session: Session, name: str) -> bytes | None:
+    if len(name) == 64 and all(character in "0123456789abcdef" for character in name):
+        return bytes.fromhex(name)
+    return session.exec(select(AssetAlias.subject).where(AssetAlias.identifier == name)).first()
+
+
+def _entry(row: Attestation, number: int, asset_type: AssetType) -> Entry:
+    return Entry(
+        number,
+        kind_by_number(row.kind),
+        row.organisation,
+        row.attested_at,
+        status_name(asset_type, row.status),
+        row.digest,
+        row.block_number,
+        row,
+    )

@@ -1,0 +1,61 @@
+"""Make the trust file of this consortium, for its operator to hand on by a way that readers trust."""
+
+from __future__ import annotations
+
+from sqlmodel import col, select
+
+from ledger.errors import MissingError
+from ledger.proof.keccak import keccak256
+from ledger.service.witness import latest_checkpoint
+from ledger.service.workspace import Workspace
+from ledger.store.chain_index import Block, Organisation
+from light_node.trust import Trust, TrustedBlock, TrustedContract, WitnessRule
+
+
+def make_trust(workspace: Workspace) -> Trust:
+    """Write down what this node holds as true now; whoever pins it believes this operator once.
+
+    Raises:
+        MissingError: No organisation has published a witness, or the trusted block is not known here.
+        MalformedError: The threshold would let two histories be cosigned.
+    """
+    workspace.projector.sync()
+    contracts, chosen = workspace.contracts, workspace.settings.trust
+    size = latest_checkpoint(workspace, contracts.deployment.first_block).checkpoint.size
+    witnesses = _witnesses(workspace)
+    rule = WitnessRule(contracts.origin, chosen.witness_threshold, witnesses, chosen.tolerated_liars)
+    return Trust(
+        chain_id=contracts.chain_id,
+        block_hash_rule=workspace.settings.chain.block_hash_rule,
+        trusted_block=_block(workspace, size - 1),
+        finality=rule,
+        consortium=_contract(workspace, contracts.consortium),
+        logs={
+            asset_type: tuple(_contract(workspace, address) for address in logs)
+            for asset_type, logs in contracts.deployment.logs.items()
+        },
+        trusting_period_seconds=chosen.trusting_period_seconds,
+        maximum_age_seconds=chosen.maximum_age_seconds,
+    )
+
+
+def _block(workspace: Workspace, number: int) -> TrustedBlock:
+    with workspace.database.read() as session:
+        row = session.get(Block, number)
+    if row is None:
+        raise MissingError(f"block {number} is not in the index")
+    return TrustedBlock(row.number, row.hash, row.timestamp)
+
+
+def _contract(workspace: Workspace, address: bytes) -> TrustedContract:
+    return TrustedContract(address, keccak256(workspace.client.code(address)))
+
+
+def _witnesses(workspace: Workspace) -> tuple[str, ...]:
+    reader = workspace.reader()
+    with workspace.database.read() as session:
+        numbers = session.exec(select(Organisation.id).order_by(col(Organisation.id))).all()
+    found = tuple(reader.profile(number).witness for number in numbers)
+    if not found:
+        raise MissingError("no organisation has published a witness key: enrol the members first")
+    return found

@@ -1,0 +1,160 @@
+"""A home folder opened: settings, index, documents, node, contracts and keys, each when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from sqlmodel import col, select
+
+from ipfs.kubo import KuboStore
+from ipfs.local import LocalStore
+from ipfs.store import DocumentStore
+from ledger.chain.client import ChainClient
+from ledger.chain.node import NodeSettings, node_status
+from ledger.chain.outbox import Outbox
+from ledger.chain.projector import Projector
+from ledger.chain.settling import OutboxSettings
+from ledger.errors import ConfigurationError, NotAuthorisedError
+from ledger.service.contracts import Contracts, load_contracts
+from ledger.service.keyring import Keyring, passphrase_source
+from ledger.service.members import RECIPIENT, Member, member_of, recipient_key
+from ledger.service.read import Reader
+from ledger.service.settings import Settings
+from ledger.store.chain_index import Account
+from ledger.store.database import Database, open_database
+
+KEYS, CHAIN, DOCUMENTS = "keys", "chain", "documents"
+
+
+class Workspace:
+    """What a command works with; closing it gives everything back."""
+
+    def __init__(self, settings: Settings, prompt: Callable[[], str] | None = None) -> None:
+        """Nothing is opened yet; ``prompt`` asks a person for the passphrase, where there is one."""
+        self.settings = settings
+        self._prompt, self._stack = prompt, ExitStack()
+        self._reader: Reader | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds everything."""
+        return self.settings.home
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """Keystores of this home."""
+        keys = self.settings.keys
+        return Keyring(self.home / KEYS, passphrase_source(keys.passphrase_file, self._prompt), keys.scrypt_n)
+
+    @cached_property
+    def database(self) -> Database:
+        """Outbox and index."""
+        database = open_database(self.settings.index_url)
+        self._stack.callback(database.close)
+        return database
+
+    @cached_property
+    def documents(self) -> DocumentStore:
+        """The store of encrypted documents."""
+        chosen = self.settings.documents
+        if chosen.store == "local":
+            local = LocalStore(self.home / DOCUMENTS)
+            self._stack.callback(local.close)
+            return local
+        token = None if chosen.kubo_token_file is None else chosen.kubo_token_file.read_text("utf-8").strip()
+        kubo = KuboStore(chosen.kubo_api, token)
+        self._stack.callback(kubo.close)
+        return kubo
+
+    @cached_property
+    def client(self) -> ChainClient:
+        """The node.
+
+        Raises: ConfigurationError, where the embedded chain is not running.
+        """
+        client = ChainClient.at(self._node_url())
+        self._stack.callback(client.close)
+        return client
+
+    @cached_property
+    def contracts(self) -> Contracts:
+        """The contracts of this home; their chain is the node's.
+
+        Raises: ConfigurationError, where there are none, or the node is of another chain.
+        """
+        contracts = load_contracts(self.home)
+        found = self.client.chain_id()
+        if found != contracts.chain_id:
+            raise ConfigurationError(f"the node is of chain {found}, the contracts are on {contracts.chain_id}")
+        return contracts
+
+    @cached_property
+    def projector(self) -> Projector:
+        """Follows the chain into the index."""
+        return Projector(self.database, self.client, self.contracts.deployment)
+
+    def outbox(self, member: Member) -> Outbox:
+        """The writer of a member's account; enter it before use."""
+        chain = self.settings.chain
+        chosen = OutboxSettings(
+            self.contracts.chain_id, finality_depth=chain.finality_depth, poll_s=min(0.1, chain.block_time_seconds / 10)
+        )
+        return Outbox(self.database, self.client, member.signer, chosen)
+
+    def member(self, name: str) -> Member:
+        """Unlock an organisation's keys and find its number by its account.
+
+        Raises:
+            ConfigurationError: No such keys, or a wrong passphrase.
+            NotAuthorisedError: The account writes for no organisation.
+        """
+        keys = self.keyring.unlock(name)
+        address = bytes.fromhex(keys.account.address[2:])
+        organisation = self.organisation_of(address)
+        if organisation == 0:
+            raise NotAuthorisedError(f"the account of {name!r} writes for no organisation")
+        return member_of(keys, organisation)
+
+    def reader(self) -> Reader:
+        """Reads with the recipient keys of every organisation whose keystores lie here."""
+        if self._reader is None:
+            unlocked = [self.keyring.unlock(name) for name in self.keyring.names()]
+            keys = [recipient_key(one.secrets) for one in unlocked if RECIPIENT in one.secrets]
+            self._reader = Reader(self.database, self.documents, self.contracts, keys)
+        return self._reader
+
+    def organisation_of(self, account: bytes) -> int:
+        """The number of the organisation that an account writes for, after the index; 0 for none."""
+        self.projector.sync()
+        with self.database.read() as session:
+            found = session.exec(select(Account.organisation).where(col(Account.address) == account)).first()
+        return found or 0
+
+    def node_settings(self) -> NodeSettings:
+        """How the embedded chain runs."""
+        chain = self.settings.chain
+        return NodeSettings(
+            self.home / CHAIN,
+            chain.chain_id,
+            port=chain.port,
+            block_time_s=chain.block_time_seconds,
+            binary=chain.anvil,
+        )
+
+    def _node_url(self) -> str:
+        if self.settings.chain.url is not None:
+            return self.settings.chain.url
+        node = node_status(self.home / CHAIN)
+        if node is None:
+            raise ConfigurationError(f"the chain of {self.home} is not running: run `vinculum up`")
+        return node.url
