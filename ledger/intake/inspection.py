@@ -16,6 +16,7 @@ from datetime import datetime
 
 from ledger.event import AssetReference, AssetType, Event, Json
 from ledger.intake.assets import read_identifier
+from ledger.intake.expansion import check_expansion
 from ledger.intake.faults import Faults, pointer_to
 from ledger.intake.measures import km_from_miles
 from ledger.intake.model import Check, matching
@@ -78,6 +79,7 @@ def _vehicle_events(value: Json, place: str, faults: Faults) -> list[Event]:
         own = [_test(value, asset, {}, place, faults)]
     else:
         about = {name: item for name, item in value.items() if name not in ("vin", "motTests")}
+        check_expansion(about, len(tests), place, faults)
         own = [_test(test, asset, about, pointer_to(place, "motTests", i), faults) for i, test in enumerate(tests)]
     return [event for event in own if event is not None]
 

@@ -21,6 +21,7 @@ from ledger.intake.assemble import missing_fields
 from ledger.intake.epcis.scene import BATTERY_MARK, Scene, canonical
 from ledger.intake.epcis.sensors import Members
 from ledger.intake.epcis.steps import kind_of_child, kind_of_step
+from ledger.intake.expansion import check_expansion
 from ledger.intake.faults import pointer_to
 from ledger.intake.times import parse_timestamp
 from ledger.kinds import kind_by_name, refusal_of_business_step
@@ -35,6 +36,8 @@ def events_of(scene: Scene) -> list[Event]:
     if refusal is not None:
         scene.faults.error(pointer_to(scene.place, "bizStep"), "refused-step", f"{scene.step}: {refusal}")
         return []
+    if not _fits(scene):
+        return []
     if "errorDeclaration" in scene.body:
         return _error_declarations(scene)
     if scene.type in ("AggregationEvent", "AssociationEvent"):
@@ -42,6 +45,18 @@ def events_of(scene: Scene) -> list[Event]:
     if scene.type == "TransformationEvent":
         return _transformed(scene)
     return [event for asset in _assets(scene) for event in _all_about(scene, asset)]
+
+
+def _fits(scene: Scene) -> bool:
+    """What is said once stands in the record of every asset; lists of inputs and outputs do too."""
+    lists = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
+    count = sum(len(cast("list[Json]", scene.body.get(name, []))) for name in lists)
+    shared = scene.body
+    if scene.type != "TransformationEvent":
+        shared = {name: item for name, item in scene.body.items() if name not in lists}
+    before = len(scene.faults.errors)
+    check_expansion(cast("Json", shared), count, scene.place, scene.faults)
+    return len(scene.faults.errors) == before
 
 
 def _epcs(scene: Scene) -> Iterator[tuple[Json, str]]:
@@ -217,7 +232,7 @@ def _measurements(scene: Scene, asset: AssetReference, main: Event | None) -> li
 
 def _measurement(scene: Scene, asset: AssetReference, suffix: str) -> Event:
     readings = scene.readings
-    fields = scene.fields() | readings.fields | {"readings": list(readings.reports)}
+    fields = scene.fields() | readings.fields | {"readings": readings.reports}
     is_condition = asset.asset_type is AssetType.BATTERY and readings.condition
     if not is_condition:
         return _event(scene, "any.sensor_report", asset, fields, suffix)

@@ -101,7 +101,8 @@ class Scene:
     @cached_property
     def says_battery(self) -> bool:
         """Whether the event speaks of batteries: its document's context, its members or its measurements."""
-        names = [*self.body, *(str(report["type"]) for report in self.readings.reports)]
+        reports = cast("list[Members]", self.readings.reports)
+        names = [*self.body, *(str(report["type"]) for report in reports)]
         return self.battery_context or any(name.startswith(BATTERY_MARK) for name in names)
 
     def party(self, side: str, kind: str) -> str | None:

@@ -22,13 +22,13 @@ class Readings:
     """What the sensors of one event said.
 
     Attributes:
-        reports: Every report with its element's metadata, as sent.
+        reports: Every report with its element's metadata, as sent; shared by all events, never changed.
         fields: Single values of known kinds, by field name, in the unit of the name.
         condition: Whether any of them says something about a battery's condition.
         measured_at: The time of the first report that has one, as sent; None if none has.
     """
 
-    reports: tuple[Members, ...]
+    reports: list[Json]
     fields: Members
     condition: bool
     measured_at: str | None
@@ -42,7 +42,7 @@ def read_sensors(elements: Json, place: str, faults: Faults) -> Readings:
         place: JSON Pointer of the list.
         faults: Receives ``unknown-unit`` (not in the table, not of this quantity, or none given) and ``out-of-range``.
     """
-    reports: list[Members] = []
+    reports: list[Json] = []
     fields: dict[str, list[Json]] = {}
     measured_at: str | None = None
     for at, metadata, report in _reports(elements, place):
@@ -56,7 +56,7 @@ def read_sensors(elements: Json, place: str, faults: Faults) -> Readings:
             fields.setdefault(known.name, []).append(value)
     single: Members = {name: values[0] for name, values in fields.items() if len(values) == 1}
     condition = any(name != "temperature_celsius" for name in single)
-    return Readings(tuple(reports), single, condition, measured_at)
+    return Readings(reports, single, condition, measured_at)
 
 
 def _reports(elements: Json, place: str) -> Iterator[tuple[str, Members, Members]]:

@@ -103,8 +103,9 @@ def repaired(value: object) -> object:
         return [repaired(item) for item in value]
     if isinstance(value, dict):
         fixed = {name: repaired(item) for name, item in value.items()}
-        if isinstance(fixed.get("value"), str) and "uom" in fixed:
-            fixed["value"] = float(fixed["value"])
+        number = fixed.get("value")
+        if isinstance(number, str) and "uom" in fixed:
+            fixed["value"] = float(number)
         if "eubat:hasEventType" in fixed:
             fixed.pop("errorDeclaration", None)
         if "exception" in fixed:

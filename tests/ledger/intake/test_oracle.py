@@ -29,6 +29,7 @@ SEMANTIC_RULES = {
     "out-of-range",
     "part-inside-itself",
     "refused-step",
+    "too-large",
     "two-assemblies",
     "unknown-unit",
 }

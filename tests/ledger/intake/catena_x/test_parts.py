@@ -235,7 +235,7 @@ def test_our_own_car_is_three_levels_deep(accept: Accept) -> None:
     parents = {each.asset.identifier: each.fields["parent"] for each in found if each.kind == "part.installed"}
 
     def depth(name: object) -> int:
-        return 1 + depth(parents[name]) if name in parents else 0  # type: ignore[index]
+        return 1 + depth(parents[name]) if name in parents else 0
 
     assert max(depth(name) for name in parents) == 3
     assert {each.asset.identifier for each in found if each.kind == "vehicle.built"} == {VIN}

@@ -296,6 +296,14 @@ def test_a_document_without_assets_says_so(accept: Accept) -> None:
     assert codes == {"nothing-to-record", "unknown-event-type"}
 
 
+def test_one_event_cannot_blow_up_into_gigabytes(refuse: Refuse) -> None:
+    epcs = [f"https://id.gs1.org/01/09521000001206/21/{number}" for number in range(5000)]
+    note = {"example:note": "x" * 60_000}
+    assert refuse(document(event(epcList=epcs, **note))) == {"/epcisBody/eventList/0": "too-large"}
+    both = event(type="TransformationEvent", epcList=None, action=None, inputEPCList=epcs, outputEPCList=epcs[:3000])
+    assert refuse(document(both)) == {"/epcisBody/eventList/0": "too-large"}
+
+
 @pytest.mark.parametrize(
     ("changes", "pointer", "code"),
     [
