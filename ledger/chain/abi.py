@@ -40,7 +40,8 @@ class Function:
             values = decode(types, data)
         except DecodingError:
             raise RejectedError(f"no contract answers {self.signature} there") from None
-        return values[0] if len(values) == 1 else (values or None)
+        plain = tuple(_plain(kind, value) for kind, value in zip(types, values, strict=True))
+        return plain[0] if len(plain) == 1 else (plain or None)
 
 
 def encode_constructor(abi: Sequence[dict[str, Any]], arguments: Sequence[Any]) -> bytes:
@@ -60,6 +61,13 @@ def type_of(argument: dict[str, Any]) -> str:
 def signature_of(entry: dict[str, Any]) -> str:
     """Write a function's, event's or error's signature, as it is hashed."""
     return f"{entry['name']}({','.join(map(type_of, entry['inputs']))})"
+
+
+def _plain(kind: str, value: Any) -> Any:
+    """Give addresses as 20 bytes, as everywhere else."""
+    if kind == "address":
+        return bytes.fromhex(value[2:])
+    return tuple(bytes.fromhex(one[2:]) for one in value) if kind == "address[]" else value
 
 
 def _split(types: str) -> list[str]:

@@ -201,6 +201,8 @@ class ChainClient:
     def _refusal(self, answer: Any) -> VinculumError | None:
         if isinstance(answer, Fault) and answer.reverted:
             return contract_error(answer.data)
+        if isinstance(answer, Fault) and "gas" in answer.message.lower():
+            return RejectedError(f"node: {answer.message}")
         self.rpc.expect(answer)
         return None
 

@@ -30,7 +30,8 @@ from ledger.chain.preflight import preflight
 from ledger.chain.rpc import Fault
 from ledger.chain.settling import OutboxSettings, Settler
 from ledger.chain.signer import Signer
-from ledger.errors import RejectedError, SourceError, SourceTimeoutError
+from ledger.errors import ConfigurationError, RejectedError, SourceError, SourceTimeoutError
+from ledger.kinds import kind_by_number
 from ledger.store.database import Database
 from ledger.store.locks import exclusive
 from ledger.store.work import TransactionState
@@ -72,7 +73,6 @@ class Outbox:
         signer: Signer,
         settings: OutboxSettings,
         *,
-        is_genesis: Callable[[int], bool],
         observer: Callable[[str], None] = _nobody,
     ) -> None:
         """Nothing is asked or written yet.
@@ -82,13 +82,13 @@ class Outbox:
             client: Any node of the chain.
             signer: Of the account whose items are written.
             settings: How it works.
-            is_genesis: Tells a genesis kind by its number.
             observer: Told the name of each step before it is taken.
         """
         self._database, self._client, self._signer = database, client, signer
-        self._settings, self._is_genesis, self._observe = settings, is_genesis, observer
+        self._settings, self._observe = settings, observer
         self._settler = Settler(database, client, signer.address, settings, observer)
         self._sent_at: dict[int, int] = {}
+        self._chain_checked = False
         self._lock = ExitStack()
 
     @property
@@ -111,8 +111,10 @@ class Outbox:
         """Settle what was mined, send what is signed, sign what is ready; never waits for a block.
 
         Raises:
+            ConfigurationError: The node is of another chain; nothing was signed.
             SourceError: Node or database did not deliver; nothing is lost, call again.
         """
+        self._check_chain()
         height = self._settler.settle()
         self._broadcast(height)
         if self._fill():
@@ -150,6 +152,14 @@ class Outbox:
         ready, final, refused = (found.pop(name, 0) for name in ("ready", "final", "refused"))
         return Progress(ready, sum(found.values()), final, refused)
 
+    def _check_chain(self) -> None:
+        if self._chain_checked:
+            return
+        found = self._client.chain_id()
+        if found != self._settings.chain_id:
+            raise ConfigurationError(f"the node is of chain {found}, this outbox writes to {self._settings.chain_id}")
+        self._chain_checked = True
+
     # ---- broadcast: the stored bytes, and only those ------------------------------------------------------------
 
     def _broadcast(self, height: int) -> None:
@@ -180,12 +190,12 @@ class Outbox:
         with self._database.read() as session:
             room = self._settings.in_flight - len(sql.transactions(session, self.account, sql.UNMINED))
             items = sql.ready_items(session, self.account, max(room, 0) * self._settings.batch_items)
-            under_way, settling = sql.lives_under_way(session, self.account, self._is_genesis)
+            under_way, settling = sql.lives_under_way(session, self.account, _is_genesis)
         planned = plan(
             items,
             under_way=under_way,
             settling=settling,
-            is_genesis=self._is_genesis,
+            is_genesis=_is_genesis,
             batch_items=self._settings.batch_items,
         )
         accepted, refused = preflight(self._client, self.account, planned[: max(room, 0)])
@@ -213,6 +223,10 @@ class Outbox:
         fields = {"nonce": nonce, "gasPrice": 0, "gas": gas, "to": to, "value": 0, "data": data}
         raw, digest = self._signer.sign(fields | {"chainId": self._settings.chain_id})
         return sql.SignedTransaction(nonce, raw, digest, batch)
+
+
+def _is_genesis(kind: int) -> bool:
+    return kind_by_number(kind).genesis
 
 
 def _is_harmless(answer: Fault | None) -> bool:

@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
 from ledger.chain.batches import Batch, Pending, Subject
-from ledger.errors import VinculumError
+from ledger.errors import RuleError, VinculumError
+from ledger.kinds import kind_by_number
 from ledger.store.columns import table_of
 from ledger.store.work import ItemState, OutboxItem, OutboxTransaction, TransactionState
 
@@ -63,6 +64,10 @@ def enqueue(session: Session, account: bytes, items: Iterable[NewItem]) -> None:
     """Queue items, in order, for the outbox of ``account``; part of the caller's transaction.
 
     What is queued already (same log, subject and digest) is left as it is, so that a retry counts once.
+
+    Raises:
+        MalformedError: A number that is no kind.
+        RuleError: An expected head is given for a kind that takes none, or missing for a status kind.
     """
     rows = [
         {
@@ -76,6 +81,7 @@ def enqueue(session: Session, account: bytes, items: Iterable[NewItem]) -> None:
             "reverts": 0,
         }
         for item in items
+        if _fits(item)
     ]
     if rows:
         session.execute(_insert_new(session), rows)
@@ -213,6 +219,14 @@ def release(session: Session, transaction_ids: Sequence[int], *, reverted: bool,
         refused = {"state": ItemState.REFUSED, "transaction_id": None, "error": "RejectedError", "reason": reason}
         session.execute(update(OutboxItem).where(spent).values(**refused))
     session.execute(update(OutboxItem).where(mine).values(state=ItemState.READY, transaction_id=None))
+
+
+def _fits(item: NewItem) -> bool:
+    kind = kind_by_number(item.kind)
+    conditional = kind.changes_status and not kind.genesis
+    if conditional != (item.expected_head is not None):
+        raise RuleError(f"{kind.name} {'needs an' if conditional else 'takes no'} expected head")
+    return True
 
 
 def _take(session: Session, transaction_id: int, ids: Sequence[int]) -> None:

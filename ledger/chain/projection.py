@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import delete, func, insert, select, tuple_
@@ -12,7 +12,8 @@ from sqlmodel import Session, col
 from ledger.chain.answers import Log
 from ledger.chain.contracts import Deployment
 from ledger.chain.events import GovernanceDecoder, attestations_of
-from ledger.chain.governance import replay
+from ledger.chain.governance import apply_events, replay
+from ledger.kinds import kind_by_number
 from ledger.proof.fold import EMPTY_HEAD, leaf, next_head
 from ledger.store.chain_index import Attestation, Block, Cursor, GovernanceEvent, Head
 from ledger.store.columns import table_of
@@ -54,7 +55,7 @@ def move_cursor(session: Session, name: str, position: Position) -> None:
 def block_hashes(session: Session, first: int, last: int) -> dict[int, bytes]:
     """Return stored hashes by number."""
     question = select(col(Block.number), col(Block.hash)).where(col(Block.number).between(first, last))
-    return dict(session.execute(question).tuples().all())
+    return {row.number: row.hash for row in session.execute(question)}
 
 
 def store_blocks(session: Session, blocks: Sequence[BlockFact]) -> None:
@@ -63,9 +64,7 @@ def store_blocks(session: Session, blocks: Sequence[BlockFact]) -> None:
     session.execute(insert(table_of(Block)), rows)
 
 
-def store_attestations(
-    session: Session, logs: Sequence[Log], deployment: Deployment, next_status: Callable[[int, int], int]
-) -> int:
+def store_attestations(session: Session, logs: Sequence[Log], deployment: Deployment) -> int:
     """Fold the attestations of new blocks into their histories; return how many there are.
 
     The head after each is calculated here, as every verifier does, not asked of the node.
@@ -80,7 +79,7 @@ def store_attestations(
         life = (log.address, subject)
         before = states[life]
         kind = int.from_bytes(meta[20:22], "big")
-        status = next_status(before.status, kind)
+        status = _status_after(before.status, kind)
         after = State(next_head(before.head, leaf(digest, meta), status), status, before.length + 1)
         states[life] = after
         rows.append(_row(log, life, digest, meta, after) | {"sequence": number, "item": item})
@@ -110,9 +109,8 @@ def store_governance(
                 )
             )
     session.add_all(rows)
+    apply_events(session, rows)
     session.flush()
-    if rows:
-        replay(session)
 
 
 def forget_after(session: Session, number: int) -> None:
@@ -131,6 +129,12 @@ def forget_after(session: Session, number: int) -> None:
     session.execute(delete(Block).where(col(Block.number) > number))
     session.flush()
     replay(session)
+
+
+def _status_after(status: int, kind: int) -> int:
+    """Set what the kind sets; whether it was allowed, the contract has decided."""
+    to_status = kind_by_number(kind).to_status
+    return status if to_status is None else to_status
 
 
 def _states(session: Session, lives: set[Life], predecessors: Mapping[bytes, bytes]) -> dict[Life, State]:

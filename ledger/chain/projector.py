@@ -15,7 +15,7 @@ from ledger.chain import projection as sql
 from ledger.chain.answers import Log
 from ledger.chain.blocks import append_blocks, cut_blocks
 from ledger.chain.client import ChainClient
-from ledger.chain.contracts import Deployment
+from ledger.chain.contracts import Deployment, governance_abis
 from ledger.chain.events import GovernanceDecoder
 from ledger.errors import ConflictError, MissingError, RejectedError
 from ledger.store.database import Database
@@ -61,7 +61,6 @@ class Projector:
         client: ChainClient,
         deployment: Deployment,
         *,
-        next_status: Callable[[int, int], int],
         observer: Callable[[str], None] = _nobody,
     ) -> None:
         """Nothing is asked or written yet.
@@ -70,12 +69,11 @@ class Projector:
             database: Index to write; another database takes a second index beside the live one.
             client: Any node of the chain; what it says is checked by ``audit`` and by every verifier, not here.
             deployment: The contracts to follow.
-            next_status: From (status, kind) to the status after it; ordinary kinds keep it.
             observer: Told the name of each step before it is taken.
         """
         self._database, self._client, self._deployment = database, client, deployment
-        self._next_status, self._observe = next_status, observer
-        self._decoder = GovernanceDecoder(*deployment.abis)
+        self._observe = observer
+        self._decoder = GovernanceDecoder(*governance_abis())
         self._span = FIRST_SPAN
 
     def sync(self, on_progress: Callable[[Projection], None] | None = None) -> Projection:
@@ -117,12 +115,10 @@ class Projector:
     def _advance(self, cursor: sql.Position, first: int, last: int, height: int) -> Projection:
         blocks = self._client.blocks(first, last)
         self._observe("events")
-        logs = (
-            list(self._client.logs(self._deployment.addresses, first, last)) if self._deployment.follows(last) else []
-        )
-        if not self._one_chain(cursor, blocks) or any(
-            log.block_hash != blocks[log.block_number - first][1] for log in logs
-        ):
+        lowest = max(first, self._deployment.first_block)
+        logs = list(self._client.logs(self._deployment.addresses, lowest, last))
+        hashes = {block[0]: block[1] for block in blocks}
+        if not self._one_chain(cursor, blocks) or any(log.block_hash != hashes[log.block_number] for log in logs):
             return Projection(cursor.number, height, 0)  # a re-org while we asked: the next step sees it
         self._observe("store")
         with self._database.write() as session:
@@ -138,7 +134,7 @@ class Projector:
         first, last = blocks[0][0], blocks[-1]
         sql.store_blocks(session, blocks)
         append_blocks(session, first, [block[1] for block in blocks])
-        stored = sql.store_attestations(session, logs, self._deployment, self._next_status)
+        stored = sql.store_attestations(session, logs, self._deployment)
         sql.store_governance(session, logs, self._decoder, {block[0]: block[3] for block in blocks})
         sql.move_cursor(session, CURSOR, sql.Position(last[0], last[1]))
         return stored

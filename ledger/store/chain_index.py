@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Index, UniqueConstraint
+from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field
 
 from ledger.store.columns import BIG_KEY, Row, big, octets
@@ -91,15 +91,15 @@ class GovernanceEvent(Row, table=True):
 
 
 class Organisation(Row, table=True):
-    """A member: roles as bits (``ledger/kinds.toml``)."""
+    """A member: roles as bits (``ledger/kinds.toml``), as granted, whether it is suspended or not."""
 
     __tablename__ = "organisation"
 
     id: int = big(primary_key=True)
     roles: int = big()
     suspended: bool = False
-    name_hash: bytes | None = octets(32, default=None)
-    added_at: int = big()
+    metadata_digest: bytes = octets(32)
+    since: int = big()
     changed_at: int = big()
 
 
@@ -114,31 +114,29 @@ class Account(Row, table=True):
 
 
 class IssuerKey(Row, table=True):
-    """A credential key by its RFC 7638 thumbprint; times in seconds, 0 for never."""
+    """A credential key by its RFC 7638 thumbprint; times in seconds; ``revoked_from`` 0 is not revoked."""
 
     __tablename__ = "issuer_key"
 
     organisation: int = big(primary_key=True)
     thumbprint: bytes = octets(32, primary_key=True)
     valid_from: int = big()
-    valid_until: int = big(default=0)
-    revoked_from: int = big(default=0)
+    valid_until: int = big()
+    revoked_from: int = big()
     changed_at: int = big()
     algorithm: int
-    flags: int = 0
+    flags: int
 
 
 class Namespace(Row, table=True):
-    """One entry of a namespace's append-only list of owners."""
+    """One assignment of a namespace, which holds until the next position's; organisation 0 is nobody's."""
 
     __tablename__ = "namespace"
-    __table_args__ = (Index("ix_namespace_namespace_position", "namespace", "position", unique=True),)
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_KEY)
-    namespace: bytes = octets(32)
-    position: int
+    namespace: bytes = octets(32, primary_key=True)
+    position: int = Field(primary_key=True)
     organisation: int = big(index=True)
-    valid_from: int = big()
+    since: int = big()
 
 
 CHAIN_TABLES = (

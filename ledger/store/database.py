@@ -86,21 +86,27 @@ def _engine(url: str) -> Engine:
         raise ConfigurationError(f"not a database URL: {url!r}; use sqlite:///PATH or postgresql://…") from None
     match parsed.get_backend_name():
         case "sqlite":
-            return _sqlite(parsed)
+            return sqlite_engine(_sqlite_file(parsed))
         case "postgresql":
             return sqlalchemy.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
         case other:
             raise ConfigurationError(f"{other} is not supported; use sqlite:///PATH or postgresql://…")
 
 
-def _sqlite(url: sqlalchemy.URL) -> Engine:
-    if not url.database or url.database == ":memory:":
-        raise ConfigurationError("the database needs a file: sqlite:///PATH")
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sqlalchemy.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+def sqlite_engine(path: Path) -> Engine:
+    """Return an engine over a file, which may not be there yet; nothing is migrated."""
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _sqlite_file(url: sqlalchemy.URL) -> Path:
+    if not url.database or url.database == ":memory:":
+        raise ConfigurationError("the database needs a file: sqlite:///PATH")
+    path = Path(url.database)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -165,15 +165,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "namespace",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("namespace", sa.LargeBinary(length=32), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("organisation", sa.BigInteger(), nullable=False),
-        sa.Column("valid_from", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_namespace")),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("namespace", "position", name=op.f("pk_namespace")),
     )
     with op.batch_alter_table("namespace", schema=None) as batch_op:
-        batch_op.create_index("ix_namespace_namespace_position", ["namespace", "position"], unique=True)
         batch_op.create_index(batch_op.f("ix_namespace_organisation"), ["organisation"], unique=False)
 
     op.create_table(
@@ -181,8 +179,8 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), nullable=False),
         sa.Column("roles", sa.BigInteger(), nullable=False),
         sa.Column("suspended", sa.Boolean(), nullable=False),
-        sa.Column("name_hash", sa.LargeBinary(length=32), nullable=True),
-        sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.Column("metadata_digest", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organisation")),
     )
