@@ -7,7 +7,7 @@ import {IConsortium} from "./interfaces/IConsortium.sol";
 
 /// @title The histories of one type of asset; see IAttestationLog
 abstract contract AttestationLog is IAttestationLog {
-    uint256 public constant MAX_GENERATIONS = 8;
+    uint256 private constant MAX_GENERATIONS = 8;
     uint256 private constant VERSION = 1 << 96;
 
     IConsortium public immutable consortium;
@@ -15,14 +15,12 @@ abstract contract AttestationLog is IAttestationLog {
     uint256 public immutable generation;
 
     // Storage: the order is documented in docs/contracts.md and fixed by a test; light nodes read slots.
-    mapping(bytes32 subject => bytes32) public head; // slot 0
+    mapping(bytes32 subject => Cell) private _heads; // slot 0
     address public successor; // slot 1
 
-    /// @dev Who writes: his organisation, its roles, and the meta word but for the kind.
-    struct Writer {
-        uint256 organisation;
-        uint256 roles;
-        uint256 meta;
+    /// @dev The one slot of a subject: a reference to it is hashed once for reading and writing.
+    struct Cell {
+        bytes32 head;
     }
 
     constructor(IConsortium consortium_, IAttestationLog predecessor_) {
@@ -39,60 +37,61 @@ abstract contract AttestationLog is IAttestationLog {
 
     /// @inheritdoc IAttestationLog
     function attest(bytes32 subject, uint16 kind, bytes32 digest) external {
-        Writer memory writer = _writer();
-        uint256 meta = writer.meta | uint256(kind) << 80;
-        _append(writer, _permitted(writer, kind), meta, subject, kind, digest);
+        (uint256 roles, uint256 meta) = _writer();
+        meta |= uint256(kind) << 80;
+        _append(_permitted(roles, meta), meta, subject, digest);
         emit Attested(subject, digest, meta);
     }
 
     /// @inheritdoc IAttestationLog
     function attestIf(bytes32 subject, uint16 kind, bytes32 digest, bytes32 expectedHead) external {
-        Writer memory writer = _writer();
-        uint256 meta = writer.meta | uint256(kind) << 80;
-        uint256 entry = _permitted(writer, kind);
+        (uint256 roles, uint256 meta) = _writer();
+        meta |= uint256(kind) << 80;
+        uint256 entry = _permitted(roles, meta);
         (uint256 leaves, uint256 status) = _transition(kind);
         require(entry & Kinds.CHANGES_STATUS != 0 && leaves & 1 == 0, NotATransition(kind));
-        bytes32 current = _current(subject);
+        Cell storage cell = _heads[subject];
+        bytes32 current = _current(cell, subject);
         require(current != 0, UnknownSubject(subject));
         require(current == expectedHead, HeadMoved(subject, expectedHead, current));
         uint256 before = uint256(current) >> 248;
         require(leaves >> before & 1 != 0, IllegalTransition(subject, kind, uint8(before)));
-        head[subject] = _fold(current, status, digest, meta);
+        cell.head = _fold(current, status, digest, meta);
         emit Attested(subject, digest, meta);
     }
 
     /// @inheritdoc IAttestationLog
     function attestMany(Item[] calldata items) external {
         require(items.length != 0, EmptyBatch());
-        Writer memory writer = _writer();
+        (uint256 roles, uint256 base) = _writer();
         for (uint256 i = 0; i < items.length; ++i) {
             Item calldata item = items[i];
-            (bytes32 subject, uint16 kind, bytes32 digest) = (item.subject, item.kind, item.digest);
-            uint256 meta = writer.meta | uint256(kind) << 80;
-            _append(writer, _permitted(writer, kind), meta, subject, kind, digest);
-            emit Attested(subject, digest, meta);
+            uint256 meta = base | uint256(item.kind) << 80;
+            _append(_permitted(roles, meta), meta, item.subject, item.digest);
+            emit Attested(item.subject, item.digest, meta);
         }
     }
 
     /// @inheritdoc IAttestationLog
     function attestPairs(uint16 kind, bytes32[2][] calldata pairs) external {
         require(pairs.length != 0, EmptyBatch());
-        Writer memory writer = _writer();
-        uint256 meta = writer.meta | uint256(kind) << 80;
-        uint256 entry = _permitted(writer, kind);
+        (uint256 roles, uint256 meta) = _writer();
+        meta |= uint256(kind) << 80;
+        uint256 entry = _permitted(roles, meta);
         for (uint256 i = 0; i < pairs.length; ++i) {
-            _append(writer, entry, meta, pairs[i][0], kind, pairs[i][1]);
+            _append(entry, meta, pairs[i][0], pairs[i][1]);
         }
-        emit AttestedMany(writer.organisation, meta, pairs);
+        emit AttestedMany(_organisationOf(meta), meta, pairs);
     }
 
     /// @inheritdoc IAttestationLog
     function attestSeries(bytes32 subject, uint16 kind, bytes32[] calldata digests) external {
         require(digests.length != 0, EmptyBatch());
-        Writer memory writer = _writer();
-        uint256 meta = writer.meta | uint256(kind) << 80;
-        require(_permitted(writer, kind) & Kinds.CHANGES_STATUS == 0, NotAnOrdinaryKind(kind));
-        bytes32 current = _current(subject);
+        (uint256 roles, uint256 meta) = _writer();
+        meta |= uint256(kind) << 80;
+        require(_permitted(roles, meta) & Kinds.CHANGES_STATUS == 0, NotAnOrdinaryKind(kind));
+        Cell storage cell = _heads[subject];
+        bytes32 current = _current(cell, subject);
         require(current != 0, UnknownSubject(subject));
         uint256 status = uint256(current) >> 248;
         for (uint256 i = 0; i < digests.length; ++i) {
@@ -100,7 +99,7 @@ abstract contract AttestationLog is IAttestationLog {
             current = _fold(current, status, digest, meta);
             emit Attested(subject, digest, meta);
         }
-        head[subject] = current;
+        cell.head = current;
     }
 
     /// @inheritdoc IAttestationLog
@@ -115,12 +114,17 @@ abstract contract AttestationLog is IAttestationLog {
     /// @inheritdoc IAttestationLog
     function handOver(bytes32 subject) external view returns (bytes32) {
         require(msg.sender == successor, NotSuccessor(msg.sender));
-        return _current(subject);
+        return _current(_heads[subject], subject);
+    }
+
+    /// @inheritdoc IAttestationLog
+    function head(bytes32 subject) external view returns (bytes32) {
+        return _heads[subject].head;
     }
 
     /// @inheritdoc IAttestationLog
     function latestHead(bytes32 subject) external view returns (bytes32 current) {
-        current = head[subject];
+        current = _heads[subject].head;
         if (current == 0 && address(predecessor) != address(0)) current = predecessor.latestHead(subject);
     }
 
@@ -134,55 +138,60 @@ abstract contract AttestationLog is IAttestationLog {
     function _transitions() internal pure virtual returns (uint256 leaves, uint256 to);
 
     /// @dev Append by an ordinary or a genesis kind that is known and permitted to the writer.
-    function _append(Writer memory writer, uint256 entry, uint256 meta, bytes32 subject, uint16 kind, bytes32 digest)
-        private
-    {
-        bytes32 current = _current(subject);
+    function _append(uint256 entry, uint256 meta, bytes32 subject, bytes32 digest) private {
+        Cell storage cell = _heads[subject];
+        bytes32 current = _current(cell, subject);
         uint256 status = uint256(current) >> 248;
         if (entry & Kinds.CHANGES_STATUS != 0) {
+            uint16 kind = uint16(meta >> 80);
             uint256 leaves;
             (leaves, status) = _transition(kind);
             require(leaves & 1 != 0, ExpectedHeadRequired(kind));
             require(current == 0, SubjectExists(subject));
-            bool own = uint256(subject) >> 224 == writer.organisation;
-            require(own, ForeignSubject(subject, uint32(writer.organisation)));
+            uint32 writer = _organisationOf(meta);
+            require(uint256(subject) >> 224 == writer, ForeignSubject(subject, writer));
         } else {
             require(current != 0, UnknownSubject(subject));
         }
-        head[subject] = _fold(current, status, digest, meta);
+        cell.head = _fold(current, status, digest, meta);
     }
 
     /// @dev The head to build on. A predecessor answers only once it is closed: one life, one writable log.
-    function _current(bytes32 subject) private view returns (bytes32 current) {
-        current = head[subject];
+    function _current(Cell storage cell, bytes32 subject) private view returns (bytes32 current) {
+        current = cell.head;
         if (current == 0 && address(predecessor) != address(0)) current = predecessor.handOver(subject);
     }
 
-    function _writer() private view returns (Writer memory writer) {
+    /// @return roles Of the writing organisation.
+    /// @return meta The meta word, but for the kind.
+    function _writer() private view returns (uint256 roles, uint256 meta) {
         address next = successor;
         require(next == address(0), LogClosed(next));
-        (uint32 organisation, uint64 roles) = consortium.member(msg.sender);
+        uint32 organisation;
+        (organisation, roles) = consortium.member(msg.sender);
         if (roles == 0) {
             require(organisation != 0, UnknownAccount(msg.sender));
             revert SuspendedOrganisation(organisation);
         }
-        writer.organisation = organisation;
-        writer.roles = roles;
-        writer.meta = VERSION | uint256(organisation) << 48 | block.timestamp;
+        meta = VERSION | uint256(organisation) << 48 | block.timestamp;
     }
 
     /// @dev The kind's byte of the table. An index beyond it shifts everything out, and nothing is known there.
-    function _permitted(Writer memory writer, uint16 kind) private pure returns (uint256 entry) {
-        uint256 log = kind >> 8 & 3;
+    function _permitted(uint256 roles, uint256 meta) private pure returns (uint256 entry) {
+        uint16 kind = uint16(meta >> 80);
         uint256 role = kind >> 10;
-        uint256 table = log == 0 ? Kinds.ANY : log == logNumber() ? _kinds() : 0;
-        entry = table >> (uint256(kind & 0xff) << 3) & 0xff;
+        uint256 log = kind >> 8 & 3;
+        entry = (log == 0 ? Kinds.ANY : log == logNumber() ? _kinds() : 0) >> (uint256(kind & 0xff) << 3) & 0xff;
         require(entry & ~Kinds.CHANGES_STATUS == (Kinds.KNOWN | role), UnknownKind(kind));
-        require(writer.roles >> role & 1 != 0, MissingRole(uint32(writer.organisation), kind));
+        require(roles >> role & 1 != 0, MissingRole(_organisationOf(meta), kind));
     }
 
-    function _transition(uint16 kind) private pure returns (uint256 leaves, uint256 to) {
-        uint256 shift = uint256(kind & 0xff) << 3;
+    function _organisationOf(uint256 meta) private pure returns (uint32) {
+        return uint32(meta >> 48);
+    }
+
+    function _transition(uint256 kind) private pure returns (uint256 leaves, uint256 to) {
+        uint256 shift = (kind & 0xff) << 3;
         (leaves, to) = _transitions();
         return (leaves >> shift & 0xff, to >> shift & 0xff);
     }

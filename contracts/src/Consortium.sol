@@ -11,7 +11,7 @@ import {IConsortium} from "./interfaces/IConsortium.sol";
 contract Consortium is Registry, Council {
     using Addresses for address[];
 
-    uint256 public constant MAX_VALIDATORS = 64;
+    uint256 private constant MAX_VALIDATORS = 64;
 
     // Storage goes on from Registry's and Council's; see there.
     address[] private _validators; // slot 10

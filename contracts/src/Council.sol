@@ -9,10 +9,10 @@ import {ICouncil} from "./interfaces/ICouncil.sol";
 abstract contract Council is Governed, ICouncil {
     using Addresses for address[];
 
-    uint256 public constant MAX_ADMINISTRATORS = 32;
-    uint48 public constant MAX_DELAY = 30 days;
+    uint256 private constant MAX_ADMINISTRATORS = 32;
+    uint48 private constant MAX_DELAY = 30 days;
     /// @notice How long a proposal may wait for its confirmations, and once ready for its execution.
-    uint48 public constant PROPOSAL_LIFETIME = 30 days;
+    uint48 private constant PROPOSAL_LIFETIME = 30 days;
 
     uint48 public immutable delay;
 

@@ -10,9 +10,9 @@ abstract contract Registry is Governed, IConsortium {
     using Addresses for address[];
 
     /// @notice A suspension writes every account's slot, so their number is limited.
-    uint256 public constant MAX_ACCOUNTS = 32;
-    uint256 public constant MAX_ASSIGNMENTS = 64;
-    uint8 public constant MAX_ALGORITHM = 3;
+    uint256 private constant MAX_ACCOUNTS = 32;
+    uint256 private constant MAX_ASSIGNMENTS = 64;
+    uint8 private constant MAX_ALGORITHM = 3;
 
     // Storage: the order is documented in docs/contracts.md and fixed by a test; light nodes read slots 0 to 2.
     mapping(address account => Member) private _members; // slot 0
@@ -25,7 +25,7 @@ abstract contract Registry is Governed, IConsortium {
 
     /// @inheritdoc IConsortium
     function member(address account) external view returns (uint32, uint64) {
-        Member memory found = _members[account];
+        Member storage found = _members[account];
         return (found.organisation, found.roles);
     }
 
