@@ -11,10 +11,7 @@ from sqlmodel import col, select
 from ipfs.cid import cid_from_digest
 from ledger.access import Tier
 from ledger.chain.blocks import BlockTree
-from ledger.credential.base64url import parse_base64url
 from ledger.credential.jose import parse_jwk
-from ledger.credential.sd_jwt import SdJwt, parse_sd_jwt, present
-from ledger.event import Json
 from ledger.identifiers import parse_identifier
 from ledger.proof.evidence import (
     AccountProof,
@@ -33,7 +30,7 @@ from ledger.proof.fold import Meta, leaf
 from ledger.proof.merkle import inclusion_path
 from ledger.proof.slots import head_slot, issuer_key_slot, namespace_element_slot, namespace_slot
 from ledger.proof.subject import namespace_id
-from ledger.service.read import AssetRecord, Entry, Reader, disclosed_claims, visible_names
+from ledger.service.read import AssetRecord, Entry, ReadCredential, Reader, visible_names
 from ledger.service.witness import latest_checkpoint
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import Namespace
@@ -42,15 +39,17 @@ from ledger.strict_json import parse_json
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One entry with the credential that this reader is shown, or None."""
+    """One entry, and what this reader is shown of it.
+
+    Attributes:
+        entry: From the index.
+        credential: As this home can open it.
+        names: Claims that this reader sees; none: the credential is withheld.
+    """
 
     entry: Entry
-    credential: SdJwt | None
-
-    @property
-    def claims(self) -> dict[str, Json]:
-        """What its disclosures say."""
-        return {} if self.credential is None else disclosed_claims(self.credential)
+    credential: ReadCredential
+    names: frozenset[str]
 
 
 def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare_leaves: bool = False) -> bytes:
@@ -90,17 +89,16 @@ def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare
 
 
 def _show(reader: Reader, entry: Entry, tier: Tier) -> Shown:
-    credential = reader.credential(entry.digest)
-    names = visible_names(entry.kind, disclosed_claims(credential), tier, identity=entry.kind.genesis)
-    return Shown(entry, present(credential, names) if names else None)
+    credential = reader.read(entry.digest)
+    return Shown(entry, credential, visible_names(entry.kind, credential.claims, tier, identity=entry.kind.genesis))
 
 
 def _history_entry(shown: Shown, *, bare: bool) -> HistoryEntry:
     row = shown.entry.row
     meta = Meta(row.kind, row.organisation, row.attested_at, row.version).word
-    if shown.credential is None and bare:
+    if bare and not shown.names:
         return HiddenEntry(leaf(row.digest, meta), row.status)
-    return OpenEntry(row.digest, meta, row.status, None if shown.credential is None else shown.credential.text)
+    return OpenEntry(row.digest, meta, row.status, shown.credential.text(shown.names) if shown.names else None)
 
 
 def _segments(workspace: Workspace, asset: AssetRecord, shown: Sequence[Shown]) -> tuple[Segment, ...]:
@@ -111,7 +109,7 @@ def _segments(workspace: Workspace, asset: AssetRecord, shown: Sequence[Shown]) 
 def _accounts(workspace: Workspace, asset: AssetRecord, shown: Sequence[Shown], block: int) -> tuple[AccountProof, ...]:
     contracts = workspace.contracts
     wanted = {log: {head_slot(asset.subject)} for log in contracts.deployment.logs[asset.asset_type]}
-    consortium = {issuer_key_slot(item.entry.organisation, _key_id(item)) for item in shown if item.credential}
+    consortium = {issuer_key_slot(item.entry.organisation, item.credential.key_id) for item in shown if item.names}
     consortium |= set(_namespace_slots(workspace, asset, shown))
     if consortium:
         wanted[contracts.consortium] = consortium
@@ -126,9 +124,9 @@ def _account(workspace: Workspace, address: bytes, slots: Sequence[bytes], block
 
 def _namespace_slots(workspace: Workspace, asset: AssetRecord, shown: Sequence[Shown]) -> Iterable[bytes]:
     """The slots that settle who might register the identifier: every candidate up to the one that was held then."""
-    if not shown or "salt" not in shown[0].claims:
+    if not shown or "salt" not in shown[0].names:
         return
-    identifier = str(shown[0].claims["identifier"])
+    identifier = str(shown[0].credential.claims["identifier"].value)
     for scheme, prefix in parse_identifier(identifier, asset.asset_type).namespaces:
         key = namespace_id(scheme, prefix)
         yield namespace_slot(key)
@@ -145,15 +143,9 @@ def _namespace_slots(workspace: Workspace, asset: AssetRecord, shown: Sequence[S
 
 
 def _issuers(workspace: Workspace, shown: Sequence[Shown]) -> tuple[IssuerKey, ...]:
-    wanted = {(item.entry.organisation, _key_id(item)) for item in shown if item.credential is not None}
+    wanted = {(item.entry.organisation, item.credential.key_id) for item in shown if item.names}
     keys = [IssuerKey(organisation, _jwk(workspace, thumbprint)) for organisation, thumbprint in wanted]
     return tuple(sorted(keys, key=issuer_order))
-
-
-def _key_id(item: Shown) -> bytes:
-    if item.credential is None:
-        raise ValueError("no credential is shown")
-    return parse_base64url(parse_sd_jwt(f"{item.credential.jwt}~").jws.header.get("kid"), "kid", size=32)
 
 
 def _jwk(workspace: Workspace, thumbprint: bytes) -> dict[str, str]:

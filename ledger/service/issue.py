@@ -86,10 +86,11 @@ class Issuer:
         manifest = self._manifest(event, document, disclosures)
         sealed = seal_capsule(manifest, _streams(event, document), key, os.urandom(PREFIX_BYTES))
         files = tuple(item.salted_hash for item in manifest.files)
-        capsule = CapsuleReference(str(batch.add_file(sealed)), commit_key(key), files)
+        place = len(batch)
+        capsule = CapsuleReference(str(batch.add_file(sealed, f"{place}.capsule")), commit_key(key), files)
         binding = self._binding(planned, capsule, previous_head, coarse_time(now))
         credential = issue(claims_of(binding), disclosures, self._member.issuer, os.urandom)
-        batch.add(credential.jwt.encode("ascii"))
+        batch.add(credential.jwt.encode("ascii"), f"{place}.jwt")
         payload = credential.jwt.split(".")[1].encode("ascii")
         return IssuedEvent(
             planned,

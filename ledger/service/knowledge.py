@@ -32,14 +32,12 @@ class Draft:
     """What one document adds while it is planned; ``Knowledge.keep`` makes it known to the next."""
 
     assets: dict[AssetReference, KnownAsset] = field(default_factory=dict)
-    aliases: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
     statuses: dict[bytes, int] = field(default_factory=dict)
     events: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def update(self, other: Draft) -> None:
         """Take over all of ``other``."""
         self.assets.update(other.assets)
-        self.aliases.update(other.aliases)
         self.statuses.update(other.statuses)
         self.events.update(other.events)
 
@@ -51,12 +49,15 @@ class Knowledge:
         self._database, self._contracts = database, contracts
         self._loaded, self._pending = Draft(), Draft()
         self._namespaces: dict[bytes, int] = {}
+        self._roles: dict[int, int] = {}
 
     def load(self, scope: str, keys: Mapping[str, Event]) -> None:
         """Read what the index has about these events; ``keys`` are their names within ``scope``."""
-        self._loaded = Draft()
+        self._loaded, self._namespaces = Draft(), {}
         references = {event.asset for event in keys.values()}
         with self._database.read() as session:
+            rows = session.exec(select(Organisation)).all()
+            self._roles = {row.id: 0 if row.suspended else row.roles for row in rows}
             self._load_assets(session, references)
             self._load_events(session, scope, list(keys))
 
@@ -101,11 +102,10 @@ class Knowledge:
 
         Raises: NotAuthorisedError.
         """
-        with self._database.read() as session:
-            row = session.get(Organisation, organisation)
-        if row is None or row.suspended:
+        roles = self._roles.get(organisation, 0)
+        if roles == 0:
             raise NotAuthorisedError(f"organisation {organisation} is unknown or suspended")
-        if not row.roles >> kind.role_bit & 1:
+        if not roles >> kind.role_bit & 1:
             raise NotAuthorisedError(f"organisation {organisation} lacks the role {kind.role!r} of {kind.name}")
 
     def holder(self, namespaces: Sequence[bytes]) -> int | None:

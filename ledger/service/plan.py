@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 
 from ledger.errors import (
@@ -14,13 +16,13 @@ from ledger.errors import (
     NotAuthorisedError,
     RuleError,
     TransitionError,
+    UnknownAssetError,
 )
-from ledger.event import Document, Event, Json
+from ledger.event import AssetReference, Document, Event, Json
 from ledger.identifiers import parse_identifier
 from ledger.kinds import Kind, kind_by_name, next_status
 from ledger.proof.subject import SALT_BYTES, namespace_id, subject
 from ledger.service.knowledge import Draft, Knowledge, KnownAsset
-from ledger.strict_json import canonical_json
 
 REGISTRAR_ROLE = "register"
 
@@ -104,11 +106,13 @@ class Planner:
     def _plan_event(self, event: Event, scope: str, key: str, content: bytes, draft: Draft) -> PlannedEvent:
         kind = kind_by_name(event.kind)
         self._knowledge.check_may_write(self._organisation, kind)
+        self._check_issuer(event)
         known = self._knowledge.asset(event.asset, draft)
         if kind.genesis:
             known = self._register(event, kind, known, draft)
         elif known is None:
-            raise RuleError(f"no {event.asset.asset_type} of this identifier is registered: its genesis comes first")
+            message = f"no {event.asset.asset_type} of this identifier is registered: its genesis comes first"
+            raise UnknownAssetError(message)
         status = self._knowledge.status(known.subject, draft)
         draft.statuses[known.subject] = next_status(kind, status, event.asset.asset_type)
         draft.events[scope, key] = content
@@ -120,9 +124,19 @@ class Planner:
         self._check_namespace(event, kind)
         salt = os.urandom(SALT_BYTES)
         made = subject(self._organisation, event.asset.asset_type, event.asset.identifier, salt)
-        draft.assets[event.asset] = KnownAsset(made, salt)
-        draft.aliases[made] = event.aliases
+        names = (event.asset.identifier, *event.aliases)
+        draft.assets |= {AssetReference(event.asset.asset_type, name): KnownAsset(made, salt) for name in names}
         return draft.assets[event.asset]
+
+    def _check_issuer(self, event: Event) -> None:
+        """Whoever the document names as its issuer, by an identifier of a member's namespace, has to be us."""
+        prefixes = () if event.issuer_hint is None else _prefixes_of(event.issuer_hint)
+        holder = self._knowledge.holder(prefixes) if prefixes else None
+        if holder not in (None, self._organisation):
+            raise _WrongIssuerError(
+                f"the document says that {event.issuer_hint} issued it, which is organisation {holder}, "
+                f"not organisation {self._organisation}"
+            )
 
     def _check_namespace(self, event: Event, kind: Kind) -> None:
         """Only the holder of the longest registered prefix registers; a registrar may where nobody holds one."""
@@ -137,7 +151,7 @@ class Planner:
 
 
 def content_hash(event: Event) -> bytes:
-    """SHA-256 over what an event says, 32 bytes; where it was read from does not count."""
+    """SHA-256 over what an event says, 32 bytes; where it was read from does not count. Only compared in one home."""
     content: dict[str, Json] = {
         "kind": event.kind,
         "asset": [event.asset.asset_type.value, event.asset.identifier],
@@ -147,7 +161,7 @@ def content_hash(event: Event) -> bytes:
         "fields": dict(event.fields),
         "attachments": [[file.name, file.media_type] for file in event.attachments],
     }
-    return sha256(canonical_json(content)).digest()
+    return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")).digest()
 
 
 def _event_key(event: Event, content: bytes) -> str:
@@ -157,7 +171,27 @@ def _event_key(event: Event, content: bytes) -> str:
     return f"{event.document_id} {event.kind} {event.asset.identifier}"
 
 
-_CODES = {ConflictError: "conflict", TransitionError: "illegal-transition", MalformedError: "bad-value"}
+class _WrongIssuerError(NotAuthorisedError):
+    """The document names another member as its issuer."""
+
+
+@lru_cache(maxsize=1024)
+def _prefixes_of(issuer: str) -> tuple[bytes, ...]:
+    """Namespaces of an issuer, longest first; none where its name is no identifier. *Untrusted*."""
+    try:
+        return tuple(namespace_id(scheme, prefix) for scheme, prefix in parse_identifier(issuer).namespaces)
+    except MalformedError:
+        return ()
+
+
+_CODES = {
+    ConflictError: "conflict",
+    TransitionError: "illegal-transition",
+    MalformedError: "bad-value",
+    UnknownAssetError: "unknown-asset",
+    NotAuthorisedError: "not-authorised",
+    _WrongIssuerError: "wrong-issuer",
+}
 
 
 def _fault(event: Event, error: RuleError | MalformedError) -> Fault:

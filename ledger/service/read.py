@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,12 +11,15 @@ from sqlmodel import Session, col, select
 from ipfs.cid import cid_from_digest, parse_cid
 from ipfs.store import DocumentStore, read_file
 from ledger.access import Tier, fields_visible
+from ledger.credential.base64url import parse_base64url
+from ledger.credential.binding import parse_binding
 from ledger.credential.capsule import OpenedCapsule, open_capsule
 from ledger.credential.capsule_format import CapsuleReference
-from ledger.credential.disclosure import parse_disclosure
+from ledger.credential.disclosure import Disclosure, parse_disclosure
 from ledger.credential.grant import open_grant, verify_grant
 from ledger.credential.grant_format import parse_grant
 from ledger.credential.jose import PublicKey, parse_jwk
+from ledger.credential.jws import RawJws
 from ledger.credential.recipient import RecipientPrivateKey
 from ledger.credential.sd_jwt import SdJwt, parse_sd_jwt
 from ledger.errors import MissingError, UnknownAssetError, VerificationError
@@ -73,6 +76,28 @@ class Entry:
     row: Attestation
 
 
+@dataclass(frozen=True, slots=True)
+class ReadCredential:
+    """A credential as far as this home's keys open it; its signature is verified by whoever is shown it.
+
+    Attributes:
+        jws: The issuer-signed JWT, parsed.
+        claims: Disclosures by the name of their claim.
+    """
+
+    jws: RawJws
+    claims: Mapping[str, Disclosure]
+
+    @property
+    def key_id(self) -> bytes:
+        """Thumbprint of the key that it says it was signed with, 32 bytes."""
+        return parse_base64url(self.jws.header.get("kid"), "kid", size=32)
+
+    def text(self, names: Collection[str]) -> str:
+        """The SD-JWT with the disclosures of these claims and no others."""
+        return "~".join((self.jws.text, *(claim.text for name, claim in self.claims.items() if name in names), ""))
+
+
 class Reader:
     """Reads for whoever holds these recipient keys."""
 
@@ -113,12 +138,21 @@ class Reader:
 
         Raises: SourceError, where its JWT cannot be had.
         """
-        jwt = self._documents.get(cid_from_digest(digest)).decode("ascii", "replace")
-        parse_sd_jwt(f"{jwt}~")
+        read = self.read(digest)
+        return SdJwt(read.jws.text, tuple(claim.text for claim in read.claims.values()))
+
+    def read(self, digest: bytes) -> ReadCredential:
+        """Fetch a credential and parse what this home's keys open of it; nothing where they open none.
+
+        Raises: SourceError, where its JWT cannot be had.
+        """
+        jws = self._jws(digest)
         try:
-            return SdJwt(jwt, self.capsule(digest).manifest.disclosures)
+            disclosures = self._open(reference_of(jws)).manifest.disclosures
         except (MissingError, VerificationError):
-            return SdJwt(jwt, ())
+            return ReadCredential(jws, {})
+        claims = map(parse_disclosure, disclosures)
+        return ReadCredential(jws, {claim.name: claim for claim in claims if claim.name is not None})
 
     def capsule(self, digest: bytes) -> OpenedCapsule:
         """Open the capsule of a credential.
@@ -127,10 +161,7 @@ class Reader:
             MissingError: No key here opens it, or it is not in the store.
             ContentMismatchError: It is not what the credential commits to.
         """
-        jwt = self._documents.get(cid_from_digest(digest)).decode("ascii", "replace")
-        reference = reference_of(jwt)
-        sealed = read_file(self._documents, parse_cid(reference.cid), MAX_CAPSULE_BYTES)
-        return open_capsule(sealed, self.capsule_key(reference.cid), reference)
+        return self._open(reference_of(self._jws(digest)))
 
     def capsule_key(self, capsule_cid: str) -> bytes:
         """The key of a capsule, from a grant to one of this home's keys; 32 bytes.
@@ -152,6 +183,14 @@ class Reader:
         """The index row of a credential, or None where it was never seen here."""
         with self._database.read() as session:
             return session.get(Credential, digest)
+
+    def _jws(self, digest: bytes) -> RawJws:
+        jwt = self._documents.get(cid_from_digest(digest)).decode("ascii", "replace")
+        return parse_sd_jwt(f"{jwt}~").jws
+
+    def _open(self, reference: CapsuleReference) -> OpenedCapsule:
+        sealed = read_file(self._documents, parse_cid(reference.cid), MAX_CAPSULE_BYTES)
+        return open_capsule(sealed, self.capsule_key(reference.cid), reference)
 
     def _granted_key(self, capsule_cid: str) -> bytes:
         with self._database.read() as session:
@@ -180,17 +219,12 @@ class Reader:
         return parse_profile(data)
 
 
-def reference_of(jwt: str) -> CapsuleReference:
+def reference_of(jws: RawJws) -> CapsuleReference:
     """The capsule that a JWT names; nothing of it is verified yet.
 
     Raises: MalformedError.
     """
-    from ledger.credential.binding import parse_binding  # noqa: PLC0415
-
-    payload = dict(parse_sd_jwt(f"{jwt}~").jws.payload)
-    for name in ("_sd", "_sd_alg"):
-        payload.pop(name, None)
-    return parse_binding(payload).capsule
+    return parse_binding({name: value for name, value in jws.payload.items() if not name.startswith("_sd")}).capsule
 
 
 def disclosed_claims(credential: SdJwt) -> dict[str, Json]:
@@ -199,7 +233,7 @@ def disclosed_claims(credential: SdJwt) -> dict[str, Json]:
     return {item.name: item.value for item in found if item.name is not None}
 
 
-def visible_names(kind: Kind, claims: Mapping[str, Json], tier: Tier, *, identity: bool) -> frozenset[str]:
+def visible_names(kind: Kind, claims: Collection[str], tier: Tier, *, identity: bool) -> frozenset[str]:
     """Names of the claims that a reader of a tier may see; ``identity`` adds what opens the subject."""
     names = set(fields_visible(kind.name, list(claims), tier))
     return frozenset(names | (IDENTITY & set(claims)) if identity else names - {"salt"})

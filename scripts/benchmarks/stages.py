@@ -1,0 +1,38 @@
+"""Where the time goes: wraps methods so that each stage's own time is counted, nested stages apart."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+
+class Stages:
+    """Seconds by stage; a stage inside another is not counted twice."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._inner = [0.0]
+
+    def wrap(self, owner: Any, name: str, stage: str) -> None:
+        """Count the time of ``owner.name`` under ``stage``."""
+        method: Callable[..., Any] = getattr(owner, name)
+
+        @functools.wraps(method)
+        def timed(*arguments: Any, **named: Any) -> Any:
+            started = time.perf_counter()
+            self._inner.append(0.0)
+            try:
+                return method(*arguments, **named)
+            finally:
+                whole = time.perf_counter() - started
+                self.seconds[stage] += whole - self._inner.pop()
+                self._inner[-1] += whole
+
+        setattr(owner, name, timed)
+
+    def report(self) -> dict[str, float]:
+        """Seconds by stage, largest first."""
+        return {stage: round(seconds, 3) for stage, seconds in sorted(self.seconds.items(), key=lambda item: -item[1])}
