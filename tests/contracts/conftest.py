@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from contracts import LOGS
-from ledger.kinds import role_names, roles_mask
-from tests.contracts.evm import NOBODY, Chain, Contract, Council
+from ledger.kinds import kind_by_name, role_names, roles_mask
+from tests.contracts.evm import NOBODY, Chain, Contract, Council, digest_of, subject_of
 
 DELAY = 3600
 MAKER, WORKSHOP, AUTHORITY = 1, 2, 3
@@ -48,7 +48,7 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def _world() -> World:
+def founded() -> World:
     chain = Chain()
     administrators = chain.accounts[:5]
     consortium = chain.deploy("Consortium", administrators, 3, DELAY, [chain.accounts[9]])
@@ -66,8 +66,15 @@ def _world() -> World:
 
 
 @pytest.fixture
-def world(_world: World) -> Iterator[World]:
+def world(founded: World) -> Iterator[World]:
     """The world as it was founded."""
-    snapshot = _world.chain.tester.take_snapshot()
-    yield _world
-    _world.chain.tester.revert_to_snapshot(snapshot)
+    snapshot = founded.chain.tester.take_snapshot()
+    yield founded
+    founded.chain.tester.revert_to_snapshot(snapshot)
+
+
+@pytest.fixture
+def born(world: World) -> World:
+    """The car of ``tests.contracts.car`` is built."""
+    world.vehicle.send(world.maker, "attest", subject_of(MAKER, 1), kind_by_name("vehicle.built").number, digest_of(0))
+    return world

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from eth.vm.forks import BerlinVM
 from eth_abi.abi import decode, encode
 from eth_tester import EthereumTester, PyEVMBackend
@@ -22,7 +23,7 @@ NO_END = 2**48 - 1
 GAS = 12_000_000
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A contract reverted with one of its custom errors."""
 
     def __init__(self, name: str, arguments: tuple[Any, ...]) -> None:
@@ -54,6 +55,7 @@ class Chain:
     def wait(self, seconds: int) -> None:
         """Mine a block that many seconds after the last."""
         self.tester.time_travel(self.time + seconds)
+        self.tester.mine_block()
 
     def deploy(self, name: ContractName, *arguments: Any, by: str | None = None) -> Contract:
         """Deploy, with Python values in the order of the constructor."""
@@ -64,7 +66,7 @@ class Chain:
         return Contract(self, name, receipt["contract_address"])
 
     def send(self, sender: str, to: str | None, data: bytes, name: ContractName) -> Any:
-        """Try, then send; raise Refused where the contract reverts."""
+        """Try, then send; raise RefusedError where the contract reverts."""
         self.call(sender, to, data, name)
         transaction: dict[str, Any] = {"from": sender, "gas": GAS, "gas_price": 10**9, "data": f"0x{data.hex()}"}
         if to is not None:
@@ -103,7 +105,7 @@ class Contract:
         return values[0] if len(values) == 1 else values
 
     def send(self, by: str, function: str, *arguments: Any) -> Receipt:
-        """Send a transaction; raises Refused."""
+        """Send a transaction; raises RefusedError."""
         data = self.data(function, *arguments)
         answer = self.chain.call(by, self.address, data, self.name)
         receipt = self.chain.send(by, self.address, data, self.name)
@@ -137,8 +139,16 @@ def refusal(message: str, name: ContractName) -> Exception:
     for one in (name, "Consortium", "BatteryPassport"):
         entry = artefact(one).errors.get(data[:4])
         if entry is not None:
-            return Refused(entry["name"], decode([type_of(item) for item in entry["inputs"]], data[4:]))
+            return RefusedError(entry["name"], decode([type_of(item) for item in entry["inputs"]], data[4:]))
     return AssertionError(f"reverted with {data.hex()}")
+
+
+def refused(contract: Contract, name: str, by: str, function: str, *arguments: object) -> tuple[object, ...]:
+    """Send, and return the arguments of the error of that name."""
+    with pytest.raises(RefusedError) as caught:
+        contract.send(by, function, *arguments)
+    assert caught.value.name == name
+    return caught.value.arguments
 
 
 def digest_of(number: int) -> bytes:

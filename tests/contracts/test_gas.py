@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ledger.kinds import kind_by_name
+from tests.contracts.car import BUILT, FIRST, SERVICED
 from tests.contracts.conftest import MAKER, World
 from tests.contracts.evm import NO_END, digest_of, subject_of
 
@@ -25,53 +26,51 @@ CEILINGS = {
 SLACK = 0.01
 COUNT = 100
 
-BORN = kind_by_name("vehicle.built").number
-SERVICED = kind_by_name("vehicle.serviced").number
-REGISTERED = kind_by_name("vehicle.first_registered").number
-
 
 def measure(world: World) -> dict[str, int]:
     """Gas of the second call of each kind."""
     log, by = world.vehicle, world.maker
     subjects = [subject_of(MAKER, number) for number in range(COUNT)]
     numbers = iter(range(10**6))
-    digest = lambda: digest_of(next(numbers))  # noqa: E731
-    many = lambda: [(subject, SERVICED, digest()) for subject in subjects]  # noqa: E731
-    pairs = lambda: [(subject, digest()) for subject in subjects]  # noqa: E731
-    figures = {
-        "attestMany of 100 new assets, each": _each(
-            log.send(by, "attestMany", [(s, BORN, digest()) for s in subjects]).gas
-        )
+
+    def digest() -> bytes:
+        return digest_of(next(numbers))
+
+    def second(function: str, *arguments: Callable[[], object]) -> int:
+        return [log.send(by, function, *(make() for make in arguments)).gas for _ in range(2)][1]
+
+    def items(kind: int, count: int = COUNT) -> list[tuple[bytes, int, bytes]]:
+        return [(subject, kind, digest()) for subject in subjects[:count]]
+
+    new = iter(subject_of(MAKER, COUNT + number) for number in range(COUNT))
+    one, kind = (lambda: subjects[0]), (lambda: SERVICED)
+    return {
+        "attestMany of 100 new assets, each": each(log.send(by, "attestMany", items(BUILT)).gas),
+        "attest, new asset": second("attest", lambda: next(new), lambda: BUILT, digest),
+        "attest, existing asset": second("attest", one, kind, digest),
+        "attestIf": log.send(by, "attestIf", subjects[0], FIRST, digest(), log.read("head", subjects[0])).gas,
+        "attestMany of 100, each": each(second("attestMany", lambda: items(SERVICED))),
+        "attestMany of 10, each": each(second("attestMany", lambda: items(SERVICED, 10)), 10),
+        "attestPairs of 100, each": each(second("attestPairs", kind, lambda: [(s, d) for s, _, d in items(0)])),
+        "attestSeries of 100, each": each(second("attestSeries", one, kind, lambda: [d for _, _, d in items(0)])),
+    } | governance(world)
+
+
+def governance(world: World) -> dict[str, int]:
+    consortium = world.consortium
+    keys = [consortium.send(world.maker, "addIssuerKey", digest_of(n), 0, NO_END, 1, 0).gas for n in range(2)]
+    limited = consortium.send(world.maker, "limitIssuerKey", digest_of(0), 0).gas
+    action = consortium.data("addOrganisation", 77, 1, digest_of(0), world.stranger)
+    steps = ("propose", "confirm", "confirm and add an organisation")
+    council = {
+        f"council of 3 of 5: {name}": consortium.send(administrator, "confirm", action, bytes(32)).gas
+        for name, administrator in zip(steps, world.chain.accounts, strict=False)
     }
-    new = [log.send(by, "attest", subject_of(MAKER, COUNT + n), BORN, digest()).gas for n in range(2)]
-    figures["attest, new asset"] = new[1]
-    figures["attest, existing asset"] = [log.send(by, "attest", subjects[0], SERVICED, digest()).gas for _ in range(2)][
-        1
-    ]
-    head = log.read("head", subjects[0])
-    figures["attestIf"] = log.send(by, "attestIf", subjects[0], REGISTERED, digest(), head).gas
-    figures["attestMany of 100, each"] = _each([log.send(by, "attestMany", many()).gas for _ in range(2)][1])
-    figures["attestMany of 10, each"] = round(log.send(by, "attestMany", many()[:10]).gas / 10)
-    figures["attestPairs of 100, each"] = _each(
-        [log.send(by, "attestPairs", SERVICED, pairs()).gas for _ in range(2)][1]
-    )
-    series = lambda: [digest() for _ in range(COUNT)]  # noqa: E731
-    figures["attestSeries of 100, each"] = _each(
-        [log.send(by, "attestSeries", subjects[0], SERVICED, series()).gas for _ in range(2)][1]
-    )
-    key = lambda: digest()  # noqa: E731
-    keys = [world.consortium.send(by, "addIssuerKey", one, 0, NO_END, 1, 0).gas for one in (key(), key())]
-    figures["addIssuerKey"] = keys[1]
-    action = world.consortium.data("addOrganisation", 77, 1, digest(), world.stranger)
-    for name, administrator in zip(
-        ("propose", "confirm", "confirm and add an organisation"), world.chain.accounts, strict=False
-    ):
-        figures[f"council of 3 of 5: {name}"] = world.consortium.send(administrator, "confirm", action, bytes(32)).gas
-    return figures
+    return {"addIssuerKey": keys[1], "limitIssuerKey": limited} | council
 
 
-def _each(gas: int) -> int:
-    return round(gas / COUNT)
+def each(gas: int, count: int = COUNT) -> int:
+    return round(gas / count)
 
 
 def test_costs_no_more_than_promised_and_no_more_than_before(world: World) -> None:
