@@ -138,6 +138,9 @@ def verify_bindings(
 
 
 def _bind(item: Credential, shown: Disclosed, evidence: Evidence) -> Binding:
+    if shown.digest != item.entry.digest:
+        what = f"credential of event {item.proven.number}"
+        raise ContentMismatchError(what, item.entry.digest.hex(), shown.digest.hex())
     place = Place(
         subject=evidence.subject,
         kind=item.meta.kind,
@@ -147,11 +150,7 @@ def _bind(item: Credential, shown: Disclosed, evidence: Evidence) -> Binding:
         previous_head=item.proven.head_before if item.kind.from_statuses else None,
         attested_at=item.meta.time,
     )
-    binding = verify_binding(shown, place)
-    if shown.digest != item.entry.digest:
-        what = f"credential of event {item.proven.number}"
-        raise ContentMismatchError(what, item.entry.digest.hex(), shown.digest.hex())
-    return binding
+    return verify_binding(shown, place)
 
 
 def open_credentials(

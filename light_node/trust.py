@@ -98,7 +98,7 @@ class Trust:
 
     def fingerprint(self) -> str:
         """Return the fingerprint that two members read to each other: SHA-256 of the file, in groups of four."""
-        text = hashlib.sha256(encode_trust(self)).hexdigest()
+        text = hashlib.sha256(_canonical(self)).hexdigest()
         return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
@@ -147,12 +147,18 @@ def encode_trust(trust: Trust) -> bytes:
 
     Raises: MalformedError, where ``trust`` is one that ``parse_trust`` refuses.
     """
+    data = _canonical(trust)
+    parse_trust(data)
+    return data
+
+
+def _canonical(trust: Trust) -> bytes:
     block, rule = trust.trusted_block, trust.finality
     logs: dict[str, Json] = {
         str(kind): [_contract_value(contract) for contract in contracts] for kind, contracts in trust.logs.items()
     }
     witnesses: list[Json] = list(rule.witnesses)
-    data = canonical_json(
+    return canonical_json(
         {
             "type": MEDIA_TYPE,
             "version": VERSION,
@@ -171,8 +177,6 @@ def encode_trust(trust: Trust) -> bytes:
             "maximum_age_seconds": trust.maximum_age_seconds,
         }
     )
-    parse_trust(data)
-    return data
 
 
 def _contract_value(contract: TrustedContract) -> Json:

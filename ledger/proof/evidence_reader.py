@@ -142,7 +142,7 @@ def _accounts(value: Json) -> tuple[AccountProof, ...]:
 
 def _account(value: Json, at: str) -> AccountProof:
     fields = _read.members(value, _ACCOUNT, at)
-    items = _read.items(fields["storage"], f"{at}/storage", most=MAX_STORAGE_PROOFS)
+    items = _read.items(fields["storage"], f"{at}/storage", least=1, most=MAX_STORAGE_PROOFS)
     storage = tuple(_storage(item, f"{at}/storage/{n}") for n, item in enumerate(items))
     _ascending([proof.slot for proof in storage], f"{at}/storage")
     address = _read.hexadecimal(fields["address"], f"{at}/address", length=20)

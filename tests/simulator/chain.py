@@ -161,7 +161,7 @@ class Simulator:
     def issue(
         self,
         asset: Asset,
-        organisation: int,
+        issuer: int,
         kind: str,
         fields: Mapping[str, Json],
         *,
@@ -175,14 +175,14 @@ class Simulator:
             kind=row.number,
             schema=schema_of(kind),
             log=log_name(CHAIN_ID, log),
-            organisation=organisation,
+            organisation=issuer,
             jti=encode_base64url(self.random(16)),
             issued_at=coarse_time(self.time),
             capsule=CapsuleReference(str(cid_of_raw(sealed)), sealed),
             previous_head=self.head(asset) if row.from_statuses else None,
         )
         visible = claims_of(replace(binding, **claims))  # type: ignore[arg-type]
-        return issue(visible, make_disclosures(fields, self.random), key or self.keys[organisation], self.random)
+        return issue(visible, make_disclosures(fields, self.random), key or self.keys[issuer], self.random)
 
     def attest(
         self,
@@ -285,7 +285,9 @@ class Simulator:
         ]
         return self.assemble(asset, at, history)
 
-    def assemble(self, asset: Asset, at: Block, history: Sequence[HistoryEntry]) -> Evidence:
+    def assemble(
+        self, asset: Asset, at: Block, history: Sequence[HistoryEntry], *, namespaces: bool = True
+    ) -> Evidence:
         """Put proofs around a history, true or false."""
         kind = asset.reference.asset_type
         issuers = {issuer_order(key): key for key in self._issuers(history)}
@@ -293,11 +295,12 @@ class Simulator:
         opened = history and isinstance(history[0], OpenEntry) and history[0].credential
         shown = parse_sd_jwt(opened).disclosures if opened else ()
         names = {item.name for item in shown}
-        namespaces = parse_identifier(asset.reference.identifier, kind).namespaces if "salt" in names else ()
+        opens = namespaces and {"identifier", "asset_type", "salt"} <= names
+        candidates = parse_identifier(asset.reference.identifier, kind).namespaces if opens else ()
         genesis_time = asset.history[0].meta.time if asset.history else 0
         used = [(key.organisation, self._thumbprint(key)) for key in ordered]
         wanted = {address: [layout.head_at(asset.subject)] for address in self.logs[kind]}
-        consortium = consortium_slots(used, namespaces, genesis_time, lambda slot: at.slots[CONSORTIUM].get(slot, 0))
+        consortium = consortium_slots(used, candidates, genesis_time, lambda slot: at.slots[CONSORTIUM].get(slot, 0))
         wanted |= {CONSORTIUM: list(consortium)} if consortium else {}
         counts = dict.fromkeys(self.logs[kind], 0)
         for item in asset.history[: len(history)]:

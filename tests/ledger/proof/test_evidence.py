@@ -40,7 +40,7 @@ EVIDENCE = Evidence(
     finality=CheckpointFinality("note\n", (b"\x02" * 32,)),
     accounts=(
         AccountProof(b"\x03" * 20, (b"\x80",), (StorageProof(b"\x04" * 32, ()), StorageProof(b"\x05" * 32, (b"n",)))),
-        AccountProof(b"\x06" * 20, (), ()),
+        AccountProof(b"\x06" * 20, (), (StorageProof(b"\x04" * 32, ()),)),
     ),
     segments=(Segment(b"\x06" * 20, 1), Segment(b"\x03" * 20, 2)),
     history=(
@@ -51,6 +51,7 @@ EVIDENCE = Evidence(
     issuers=(IssuerKey(1, JWK), IssuerKey(2, JWK)),
 )
 DATA = encode_evidence(EVIDENCE)
+SLOTS = (StorageProof(bytes(32), ()),)
 
 
 def value() -> Any:
@@ -183,10 +184,16 @@ def test_only_the_canonical_encoding_is_read(rewrite: Callable[[bytes], bytes]) 
         {"header": b""},
         {"header": bytes(64 * 1024 + 1)},
         {"accounts": ()},
-        {"accounts": tuple(AccountProof(n.to_bytes(20, "big"), (), ()) for n in range(17))},
-        {"accounts": (AccountProof(bytes(20), (b"n",) * 67, ()),)},
-        {"accounts": (AccountProof(bytes(20), (bytes(1025),), ()),)},
-        {"accounts": (AccountProof(bytes(20), (b"",), ()),)},
+        {"accounts": tuple(AccountProof(n.to_bytes(20, "big"), (), SLOTS) for n in range(17))},
+        {"accounts": (AccountProof(bytes(20), (), ()),)},
+        {"accounts": (AccountProof(bytes(20), (b"n",) * 67, SLOTS),)},
+        {"accounts": (AccountProof(bytes(20), (bytes(1025),), SLOTS),)},
+        {"accounts": (AccountProof(bytes(20), (b"",), SLOTS),)},
+        {
+            "accounts": (
+                AccountProof(bytes(20), (), tuple(StorageProof(n.to_bytes(32, "big"), ()) for n in range(4097))),
+            )
+        },
         {"finality": CheckpointFinality("", ())},
         {"finality": CheckpointFinality("n" * 65537, ())},
         {"finality": CheckpointFinality("n", (bytes(32),) * 65)},
