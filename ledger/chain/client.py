@@ -167,25 +167,51 @@ class ChainClient:
             RuleError: The contract refuses, found before anything is sent.
             SourceTimeoutError: It was sent, but is not mined in time.
         """
-        sender = hex_of(signer.address)
-        question = {"from": sender, "data": hex_of(data), "gas": hex(gas)} | ({"to": hex_of(to)} if to else {})
-        refusal = self._refusal(self.rpc.read_many([("eth_call", (question, LATEST))])[0])
-        if refusal is not None:
-            raise refusal
-        transaction = {"nonce": self.nonce(signer.address), "gasPrice": 0, "gas": gas, "value": 0, "data": hex_of(data)}
-        raw, digest = signer.sign(transaction | {"to": to or b"", "chainId": self.chain_id()})
-        for fault in self.send([raw]):
+        return self.transact_many(signer, [(to, data)], gas=gas)[0]
+
+    def transact_many(
+        self, signer: Signer, calls: Sequence[tuple[bytes | None, bytes]], *, gas: int = DEPLOY_GAS
+    ) -> list[Receipt]:
+        """Send transactions that do not depend on each other, for one block, and wait; otherwise as ``transact``.
+
+        Args:
+            signer: Of the sending account.
+            calls: Contract (None: a deployment) and calldata of each.
+            gas: Limit of each.
+
+        Raises: As ``transact``; where one is refused, none was sent.
+        """
+        sender, chain_id = hex_of(signer.address), self.chain_id()
+        targets = [({"to": hex_of(to)} if to else {}) | {"data": hex_of(data)} for to, data in calls]
+        questions = [("eth_call", (target | {"from": sender, "gas": hex(gas)}, LATEST)) for target in targets]
+        for refusal in map(self._refusal, self.rpc.read_many(questions)):
+            if refusal is not None:
+                raise refusal
+        fields = {"gasPrice": 0, "gas": gas, "value": 0, "chainId": chain_id}
+        signed = [
+            signer.sign(fields | {"nonce": nonce, "to": to or b"", "data": hex_of(data)})
+            for nonce, (to, data) in enumerate(calls, start=self.nonce(signer.address))
+        ]
+        for fault in self.send([raw for raw, _ in signed]):
             if fault is not None:
                 raise RejectedError(f"node: {fault.message}")
-        return self._wait(digest)
+        return [self._wait(digest) for _, digest in signed]
 
     def deploy(self, artefact: Deployable, signer: Signer, *arguments: Any, gas: int = DEPLOY_GAS) -> bytes:
         """Deploy a contract and return its address."""
-        data = artefact.bytecode + encode_constructor(artefact.abi, arguments)
-        receipt = self.transact(signer, None, data, gas=gas)
-        if receipt.contract_address is None:
-            raise RejectedError("node: a deployment without an address")
-        return receipt.contract_address
+        return self.deploy_all([artefact], signer, *arguments, gas=gas)[0]
+
+    def deploy_all(
+        self, artefacts: Sequence[Deployable], signer: Signer, *arguments: Any, gas: int = DEPLOY_GAS
+    ) -> list[bytes]:
+        """Deploy contracts that take the same arguments, in one block, and return their addresses."""
+        codes = [one.bytecode + encode_constructor(one.abi, arguments) for one in artefacts]
+        addresses = []
+        for receipt in self.transact_many(signer, [(None, code) for code in codes], gas=gas):
+            if receipt.contract_address is None:
+                raise RejectedError("node: a deployment without an address")
+            addresses.append(receipt.contract_address)
+        return addresses
 
     def _wait(self, digest: bytes) -> Receipt:
         deadline = time.monotonic() + WAIT_S

@@ -110,11 +110,9 @@ def deploy(
     """
     first_block = client.block_number()
     consortium = client.deploy(artefact("Consortium"), signer, administrators, threshold, delay_s, validators)
-    logs = {
-        asset_type: (client.deploy(artefact(LOGS[asset_type]), signer, consortium, NO_ADDRESS),)
-        for asset_type in AssetType
-    }
-    return Deployment(client.chain_id(), consortium, logs, first_block)
+    logs = client.deploy_all([artefact(LOGS[asset_type]) for asset_type in AssetType], signer, consortium, NO_ADDRESS)
+    by_type = {asset_type: (log,) for asset_type, log in zip(AssetType, logs, strict=True)}
+    return Deployment(client.chain_id(), consortium, by_type, first_block)
 
 
 def decide(client: ChainClient, administrator: Signer, consortium: bytes, action: bytes, salt: bytes) -> Receipt:

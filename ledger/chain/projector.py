@@ -6,6 +6,7 @@ the chain has left the stored blocks, it goes back to the last common block firs
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -75,12 +76,17 @@ class Projector:
         self._observe = observer
         self._decoder = GovernanceDecoder(*governance_abis())
         self._span = FIRST_SPAN
+        self._mutex = threading.Lock()
 
     def sync(self, on_progress: Callable[[Projection], None] | None = None) -> Projection:
-        """Step until the index has the height that the chain had when it was last asked.
+        """Step until the index has the height that the chain had when it was last asked; threads take turns.
 
         Raises: SourceError; what was stored stays, and the next call goes on from there.
         """
+        with self._mutex:
+            return self._sync(on_progress)
+
+    def _sync(self, on_progress: Callable[[Projection], None] | None) -> Projection:
         stored = fruitless = 0
         before = None
         while True:

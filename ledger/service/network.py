@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sqlmodel import func, select
@@ -101,6 +101,23 @@ def bring_down(workspace: Workspace) -> bool:
     return stop_node(workspace.node_settings().folder)
 
 
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """An organisation that is to be enrolled.
+
+    Attributes:
+        name: Of its keystores.
+        title: Name for people.
+        roles: Names of roles.
+        namespaces: Scheme and prefix of what it may register.
+    """
+
+    name: str
+    title: str
+    roles: Sequence[str]
+    namespaces: Sequence[tuple[int, str]] = ()
+
+
 def enrol(workspace: Workspace, name: str, title: str, roles: list[str]) -> int:
     """Make an organisation's keys, publish its profile, enrol it, and add its issuer key.
 
@@ -112,23 +129,54 @@ def enrol(workspace: Workspace, name: str, title: str, roles: list[str]) -> int:
 
     Returns: Its number in ``Consortium``.
 
+    Raises: As ``enrol_all``.
+    """
+    return enrol_all(workspace, [Enrolment(name, title, roles)])[0]
+
+
+def enrol_all(workspace: Workspace, enrolments: Sequence[Enrolment]) -> list[int]:
+    """Enrol organisations together: one block for them, one for their issuer keys and namespaces.
+
+    Args:
+        workspace: The home; its administrators reach the council's threshold.
+        enrolments: Who.
+
+    Returns: Their numbers in ``Consortium``, in the same order.
+
     Raises:
-        ConfigurationError: There are keys of that name already.
+        ConfigurationError: There are keys of one of the names already; nothing was sent.
         RuleError: A role that there is none of, or the contract refuses.
     """
-    mask, secrets = roles_mask(roles), new_secrets()
-    profile = encode_profile(profile_of(name, title, secrets))
-    issuer = parse_private_key(ISSUER_ALGORITHM, secrets[ISSUER]).public
+    first, admissions, assignments, issuers = _next_number(workspace), [], [], []
+    for number, one in enumerate(enrolments, start=first):
+        admission, issuer = _prepare(workspace, number, one)
+        admissions.append(admission)
+        issuers.append((one.name, issuer))
+        assignments += [calls.ASSIGN_NAMESPACE.encode(namespace_id(*prefix), number) for prefix in one.namespaces]
+    decide_all(workspace, admissions)
+    with ThreadPoolExecutor(len(issuers) + 1) as pool:
+        tasks: list[Future[object]] = [
+            pool.submit(_publish_issuer_key, workspace, name, issuer) for name, issuer in issuers
+        ]
+        if assignments:
+            tasks.append(pool.submit(decide_all, workspace, assignments))
+        for task in tasks:
+            task.result()
+    workspace.projector.sync()
+    return list(range(first, first + len(enrolments)))
+
+
+def _prepare(workspace: Workspace, number: int, enrolment: Enrolment) -> tuple[bytes, PublicKey]:
+    """Make keys and publish the profile; what is left is the council's action, and the issuer key."""
+    mask, secrets = roles_mask(enrolment.roles), new_secrets()
+    profile = encode_profile(profile_of(enrolment.name, enrolment.title, secrets))
     with Batch() as batch:
         batch.add(profile, "profile.json")
         batch.put(workspace.documents)
-    number = _next_number(workspace)
-    keys = workspace.keyring.create(name, os.urandom(32), secrets)
+    keys = workspace.keyring.create(enrolment.name, os.urandom(32), secrets)
     account = bytes.fromhex(keys.account.address[2:])
-    decide(workspace, calls.ADD_ORGANISATION.encode(number, mask, digest_profile(profile), account))
-    add_issuer_key(workspace, name, issuer)
-    workspace.projector.sync()
-    return number
+    action = calls.ADD_ORGANISATION.encode(number, mask, digest_profile(profile), account)
+    return action, parse_private_key(ISSUER_ALGORITHM, secrets[ISSUER]).public
 
 
 def change_roles(workspace: Workspace, organisation: int, roles: list[str]) -> Decision:
@@ -160,12 +208,17 @@ def add_issuer_key(workspace: Workspace, name: str, key: PublicKey) -> None:
 
     The key's document is its canonical JSON, whose SHA-256 is the thumbprint: whoever reads the chain finds it.
     """
+    _publish_issuer_key(workspace, name, key)
+    workspace.projector.sync()
+
+
+def _publish_issuer_key(workspace: Workspace, name: str, key: PublicKey) -> None:
     with Batch() as batch:
         batch.add(canonical_json(dict(key.jwk)), "issuer.jwk")
         batch.put(workspace.documents)
-    _as_organisation(
-        workspace, name, calls.ADD_ISSUER_KEY.encode(key.thumbprint, 0, NO_END, ALGORITHM_NUMBERS[key.algorithm], 0)
-    )
+    action = calls.ADD_ISSUER_KEY.encode(key.thumbprint, 0, NO_END, ALGORITHM_NUMBERS[key.algorithm], 0)
+    signer = KeySigner(bytes(workspace.keyring.unlock(name).account.key))
+    workspace.client.transact(signer, workspace.contracts.consortium, action)
 
 
 def revoke_issuer_key(workspace: Workspace, name: str, thumbprint: bytes) -> None:
@@ -190,17 +243,28 @@ def decide(workspace: Workspace, action: bytes) -> Decision:
         RuleError: The contract refuses, in its own words.
         SourceTimeoutError: The delay is longer than this command waits; confirm once more afterwards.
     """
+    return decide_all(workspace, [action])[0]
+
+
+def decide_all(workspace: Workspace, actions: Sequence[bytes]) -> list[Decision]:
+    """Confirm actions that do not depend on each other, all in one block where they get there in time.
+
+    Raises: As ``decide``; where one is refused, none was proposed.
+    """
     signers = _administrators(workspace)
     consortium, client = workspace.contracts.consortium, workspace.client
-    needed, salt = int(client.call(consortium, _THRESHOLD)), os.urandom(32)
-    calldata, executed = calls.CONFIRM.encode(action, salt), False
-    with ThreadPoolExecutor(needed) as pool:  # one block for all of them, where they get there in time
-        list(pool.map(lambda signer: client.transact(signer, consortium, calldata), signers[:needed]))
-    proposal = bytes(client.call(consortium, _PROPOSAL_ID, action, salt))
-    if len(signers) >= needed:
-        executed = _wait_for_execution(workspace, signers[0], calldata, proposal)
+    needed, salts = int(client.call(consortium, _THRESHOLD)), [os.urandom(32) for _ in actions]
+    confirmations = [calls.CONFIRM.encode(action, salt) for action, salt in zip(actions, salts, strict=True)]
+    sent = [(consortium, calldata) for calldata in confirmations]
+    with ThreadPoolExecutor(needed) as pool:
+        list(pool.map(lambda signer: client.transact_many(signer, sent), signers[:needed]))
+    decisions = []
+    for action, salt, calldata in zip(actions, salts, confirmations, strict=True):
+        proposal = bytes(client.call(consortium, _PROPOSAL_ID, action, salt))
+        executed = len(signers) >= needed and _wait_for_execution(workspace, signers[0], calldata, proposal)
+        decisions.append(Decision(proposal, executed, salt))
     workspace.projector.sync()
-    return Decision(proposal, executed, salt)
+    return decisions
 
 
 def _wait_for_execution(workspace: Workspace, signer: KeySigner, calldata: bytes, proposal: bytes) -> bool:
