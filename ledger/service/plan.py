@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 
@@ -39,6 +39,7 @@ class PlannedEvent:
         scope: Whoever gives out the event's id.
         key: Name of the event within ``scope``.
         content_hash: SHA-256 of what the event says: the same event again has the same.
+        source_digest: SHA-256 of the document that it was read from.
     """
 
     event: Event
@@ -48,6 +49,7 @@ class PlannedEvent:
     scope: str
     key: str
     content_hash: bytes
+    source_digest: bytes | None = None
 
     @property
     def needs_head(self) -> bool:
@@ -95,7 +97,8 @@ class Planner:
                 if self._knowledge.is_repeated(scope, key, content, draft):
                     plan.repeated.append(event)
                     continue
-                plan.planned.append(self._plan_event(event, scope, key, content, draft))
+                planned = self._plan_event(event, scope, key, content, draft)
+                plan.planned.append(replace(planned, source_digest=document.digest))
             except (RuleError, MalformedError) as error:
                 faults.append(_fault(event, error))
         if faults:

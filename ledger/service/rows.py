@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import insert
-from sqlmodel import Session
+from sqlalchemy import delete, insert
+from sqlmodel import Session, col
 
 from ledger.credential.grant_format import Grant, encode_grant
+from ledger.kinds import kind_by_number
 from ledger.service.contracts import Contracts
 from ledger.service.issue import IssuedEvent
 from ledger.service.members import Member
-from ledger.store.document_index import Asset, AssetAlias, Credential, GrantedCapsule, SourceEvent
+from ledger.store.document_index import Asset, AssetAlias, Credential, GrantedCapsule, SourceDocument, SourceEvent
 from ledger.store.document_index import Grant as GrantRow
 
 
@@ -57,6 +58,32 @@ def save_grants(session: Session, grants: Sequence[Grant]) -> None:
     _insert(session, GrantedCapsule, capsules)
 
 
+def save_sources(session: Session, sources: Sequence[SourceDocument]) -> None:
+    """Write which documents were taken in; one that stands there already is left as it is."""
+    for source in sources:
+        if session.get(SourceDocument, source.digest) is None:
+            session.add(source)
+            session.flush()
+
+
+def forget_refused(session: Session, digests: Sequence[bytes]) -> None:
+    """Let events that the contract refused be recorded anew, once what was wrong is put right.
+
+    Forgets their names, the births that never took place, and the documents that they came in. Their credentials
+    stay: they were signed.
+    """
+    for digest in digests:
+        row = session.get(Credential, digest)
+        if row is None:
+            continue
+        session.execute(delete(SourceEvent).where(col(SourceEvent.digest) == digest))
+        if kind_by_number(row.kind).genesis:
+            session.execute(delete(AssetAlias).where(col(AssetAlias.subject) == row.subject))
+            session.execute(delete(Asset).where(col(Asset.subject) == row.subject))
+        if row.source_digest is not None:
+            session.execute(delete(SourceDocument).where(col(SourceDocument.digest) == row.source_digest))
+
+
 def _credential(member: Member, contracts: Contracts, batch_cid: str, issued: IssuedEvent) -> dict[str, Any]:
     planned = issued.planned
     return {
@@ -70,7 +97,7 @@ def _credential(member: Member, contracts: Contracts, batch_cid: str, issued: Is
         "issued_at": issued.issued_at,
         "capsule_cid": issued.capsule_cid,
         "batch_cid": batch_cid,
-        "source_digest": None,
+        "source_digest": planned.source_digest,
     }
 
 

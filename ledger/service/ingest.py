@@ -1,0 +1,488 @@
+"""Take documents in: read, parse, plan, record; each document as a whole or not at all, and the same one only once.
+
+::
+
+    files, folder, stdin ─ size ─ known bytes? ─ intake ─ attachments ─ plan ─ Recorder ─ … ─ chain ─ one line each
+                             │         └─ repeated            │           │
+                             └──────────── refused, every fault by its place
+
+A run that is broken off goes on where it stopped when it is started again: what was recorded is recognised.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from sqlmodel import col, select
+
+from ledger.errors import DocumentError, Fault, MalformedError, RejectedError, RuleError, VerificationError
+from ledger.event import AssetType, Document, Event
+from ledger.intake.assets import IntakeHint
+from ledger.intake.csv_map import parse_mapping
+from ledger.intake.csv_types import CsvMapping
+from ledger.intake.document import parse_document
+from ledger.intake.faults import MAX_FAULTS, refused
+from ledger.kinds import kind_by_name
+from ledger.service.knowledge import Knowledge
+from ledger.service.members import Member
+from ledger.service.plan import Plan, Planner
+from ledger.service.record import Recipient, Recorded, Recorder
+from ledger.service.results import Outcome, Result, Tally
+from ledger.service.rows import forget_refused
+from ledger.service.sources import Source, read_source, resolve_attachments
+from ledger.service.tables import (
+    DOCUMENT_TYPE,
+    Row,
+    Table,
+    by_pointer,
+    chunk_document,
+    chunks,
+    faults_by_row,
+    open_table,
+    read_rows,
+)
+from ledger.service.workspace import Workspace
+from ledger.store.database import Database
+from ledger.store.document_index import Asset, AssetAlias, SourceDocument
+
+SETTLE_RESULTS = 5_000
+_PREMATURE = frozenset({"unknown-asset", "illegal-transition", "wrong-kind"})
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+Watch = Callable[[str, int, int], None]
+"""Told what is going on (``documents``, ``rows``, ``chain``), how much is done, and of how much (0: not known)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How documents are taken in.
+
+    Attributes:
+        mapping: What the columns of tables mean, as the mapping file's bytes; None refuses tables.
+        maker: BPNL of the maker, for parts whose documents name none.
+        dry_run: Check everything, record nothing.
+        keep_going: Go on after a refused document, and record a table's good rows beside its bad ones.
+        any_order: Take documents in the order of what they tell, and try again those that came too early.
+    """
+
+    mapping: bytes | None = None
+    maker: str | None = None
+    dry_run: bool = False
+    keep_going: bool = False
+    any_order: bool = False
+
+
+class Taker(Protocol):
+    """Takes planned documents: a ``Recorder``, or a rehearsal that only plans."""
+
+    def add(
+        self,
+        document: Document,
+        source: SourceDocument | None = None,
+        carried: Mapping[str, Document] | None = None,
+    ) -> Plan:
+        """Plan a document, and record it where this is not a rehearsal."""
+
+
+class Rehearsal:
+    """Plans and records nothing."""
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+
+    def add(
+        self,
+        document: Document,
+        source: SourceDocument | None = None,
+        carried: Mapping[str, Document] | None = None,
+    ) -> Plan:
+        """Plan a document."""
+        return self._planner.plan(document)
+
+
+@contextmanager
+def open_recorder(workspace: Workspace, member: Member, recipients: Sequence[Recipient]) -> Iterator[Recorder]:
+    """Open a member's recorder; what an earlier run left in its outbox is settled first.
+
+    Raises: ConflictError, where another program writes for this account; SourceError.
+    """
+    with workspace.outbox(member) as outbox:
+        recorder = Recorder(
+            member,
+            recipients,
+            contracts=workspace.contracts,
+            database=workspace.database,
+            documents=workspace.documents,
+            outbox=outbox,
+            projector=workspace.projector,
+        )
+        if not outbox.progress().idle:
+            recorder.settle()
+        yield recorder
+
+
+def ingest(  # noqa: PLR0913 - what a caller chooses
+    workspace: Workspace,
+    member: Member,
+    sources: Sequence[Source],
+    choice: Choice,
+    *,
+    recipients: Sequence[Recipient] = (),
+    on_result: Callable[[Result], None] = lambda _: None,
+    watch: Watch = lambda *_: None,
+) -> Tally:
+    """Take documents in.
+
+    Args:
+        workspace: The home.
+        member: Whose documents they are.
+        sources: Where they are.
+        choice: How.
+        recipients: Who receives the keys of what is recorded.
+        on_result: Told every result, once it is final; rows of a table before the table.
+        watch: Told how far it is.
+
+    Returns: Counts; what was refused was not recorded, not even in part.
+
+    Raises:
+        DocumentError: The mapping file is refused.
+        SourceError: Store, database or node did not deliver; start again, and what is missing is recorded.
+    """
+    mapping = None if choice.mapping is None else parse_mapping(choice.mapping)
+    workspace.projector.sync()
+    if choice.dry_run:
+        taken = _Ingest(workspace, member, choice, mapping, None, on_result, watch)
+        return taken.run(sources)
+    with open_recorder(workspace, member, recipients) as recorder:
+        return _Ingest(workspace, member, choice, mapping, recorder, on_result, watch).run(sources)
+
+
+class _Ingest:
+    def __init__(  # noqa: PLR0913, PLR0917 - made in one place
+        self,
+        workspace: Workspace,
+        member: Member,
+        choice: Choice,
+        mapping: CsvMapping | None,
+        recorder: Recorder | None,
+        on_result: Callable[[Result], None],
+        watch: Watch,
+    ) -> None:
+        self._workspace, self._member, self._choice, self._mapping = workspace, member, choice, mapping
+        self._recorder, self._on_result, self._watch = recorder, on_result, watch
+        self._taker: Taker = self._rehearsal() if recorder is None else recorder
+        self._known = KnownTypes(workspace.database)
+        self._taken: dict[bytes, str] = {}
+        self._waiting: list[Result] = []
+        self._tally = Tally()
+        self._done = self._total = 0
+
+    def run(self, sources: Sequence[Source]) -> Tally:
+        """Take all sources, in their order or in the order of what they tell."""
+        self._total = len(sources)
+        left = self._in_order(sources) if self._choice.any_order else list(sources)
+        while left:
+            early = self._pass(left)
+            if early is None:
+                break
+            if len(early) == len(left):
+                for source, error in early:
+                    self._refuse(source, error)
+                    if not self._choice.keep_going:
+                        break
+                break
+            left = [source for source, _ in early]
+        self._settle()
+        return self._tally
+
+    def _pass(self, sources: Sequence[Source]) -> list[tuple[Source, DocumentError]] | None:
+        """Take each source once; return those that came too early, or None when a refusal ends it."""
+        early: list[tuple[Source, DocumentError]] = []
+        for source in sources:
+            try:
+                self._take(source)
+                self._done += 1
+            except DocumentError as error:
+                if self._choice.any_order and all(fault.code in _PREMATURE for fault in error.faults):
+                    early.append((source, error))
+                    continue
+                self._refuse(source, error)
+                if not self._choice.keep_going:
+                    return None
+            self._watch("documents", self._done, self._total)
+        return early
+
+    # ---- one document -------------------------------------------------------------------------------------------
+
+    def _take(self, source: Source) -> None:
+        if source.is_table or (self._mapping is not None and source.path is None):
+            self._take_table(source)
+            return
+        data = read_source(source)
+        digest = hashlib.sha256(data).digest()
+        if self._is_known(source, digest):
+            return
+        document = self._parse(source, data)
+        try:
+            plan = self._taker.add(document, _row(source, document, len(data)))
+        except VerificationError as error:
+            raise DocumentError([Fault("", "changed", f"{error}")], source.name) from error
+        self._taken[digest] = source.name
+        self._known.add(plan)
+        self._wait(_result(source, plan, self._outcome))
+
+    def _parse(self, source: Source, data: bytes) -> Document:
+        hint = IntakeHint(self._known, maker=self._choice.maker)
+        try:
+            document = parse_document(data, as_of=datetime.now(UTC), hint=hint)
+        except MalformedError as error:
+            raise refused(error, source.name) from None
+        return resolve_attachments(document, None if source.path is None else source.path.parent)
+
+    def _is_known(self, source: Source, digest: bytes) -> bool:
+        """Say so where these very bytes were taken in before."""
+        with self._workspace.database.read() as session:
+            row = session.get(SourceDocument, digest)
+        first = self._taken.get(digest) or (None if row is None else row.name)
+        if first is None:
+            return False
+        message = f"the same content as {first}, which was taken in before: no new event"
+        repeated = 0 if row is None else row.events
+        notice = Fault("", "same-content", message, "notice")
+        what = "" if row is None else row.document_type
+        self._wait(Result(source.name, None, Outcome.REPEATED, what, repeated=repeated, notices=(notice,)))
+        return True
+
+    # ---- one table ----------------------------------------------------------------------------------------------
+
+    def _take_table(self, source: Source) -> None:
+        """Record a table; without ``keep_going`` only when every row of it can be."""
+        if self._mapping is None or self._choice.mapping is None:
+            fault = Fault("", "no-mapping", "a table needs a mapping file that says what its columns mean")
+            raise DocumentError([fault], source.name)
+        with open_table(source, self._choice.mapping) as table:
+            if self._is_known(source, table.digest):
+                return
+            if self._recorder is not None and not self._choice.keep_going:
+                self._rehearse(source, table)
+            self._record_table(source, table)
+
+    def _rehearse(self, source: Source, table: Table) -> None:
+        self._settle()
+        faults = [
+            fault
+            for result in self._rows(source, table, self._rehearsal(), Outcome.VALID)
+            for fault in result.faults[:MAX_FAULTS]
+        ]
+        if not faults:
+            return
+        for result in self._rows(source, table, self._rehearsal(), Outcome.VALID):
+            self._emit(replace(result, planned=()))
+        raise DocumentError(faults, source.name)
+
+    def _record_table(self, source: Source, table: Table) -> None:
+        events = repeated = bad = 0
+        for number, result in enumerate(self._rows(source, table, self._taker, self._outcome), start=1):
+            events, repeated = events + result.events, repeated + result.repeated
+            bad += result.outcome is Outcome.REFUSED
+            self._wait(result)
+            self._watch("rows", number, 0)
+        if not bad:
+            name = _file_name(source)
+            kept = SourceDocument(
+                digest=table.digest,
+                document_type=DOCUMENT_TYPE,
+                name=name,
+                size=table.size,
+                events=events + repeated,
+                received_at=int(time.time()),
+            )
+            self._taker.add(chunk_document(table, ()), kept)
+            self._taken[table.digest] = source.name
+        outcome = self._outcome if events else Outcome.REPEATED if repeated and not bad else self._outcome
+        faults = (Fault("", "rows-refused", f"{bad} rows were refused"),) if bad else ()
+        outcome = Outcome.REFUSED if bad and not events and not repeated else outcome
+        self._wait(Result(source.name, None, outcome, DOCUMENT_TYPE, "", events, repeated, (), faults))
+
+    def _rows(self, source: Source, table: Table, taker: Taker, outcome: Outcome) -> Iterator[Result]:
+        if self._mapping is None:
+            raise ValueError("a table without a mapping")
+        for chunk in chunks(read_rows(table, self._mapping, datetime.now(UTC))):
+            yield from _take_chunk(source, table, chunk, taker, outcome)
+
+    # ---- results ------------------------------------------------------------------------------------------------
+
+    @property
+    def _outcome(self) -> Outcome:
+        return Outcome.VALID if self._recorder is None else Outcome.RECORDED
+
+    def _rehearsal(self) -> Rehearsal:
+        return Rehearsal(
+            Planner(self._member.organisation, Knowledge(self._workspace.database, self._workspace.contracts))
+        )
+
+    def _refuse(self, source: Source, error: DocumentError) -> None:
+        self._done += 1
+        what = "" if error.name in ("document", source.name) else error.name
+        self._wait(Result(source.name, None, Outcome.REFUSED, what, faults=error.faults))
+
+    def _wait(self, result: Result) -> None:
+        """Keep a result, in order, until what it speaks of is final."""
+        self._waiting.append(result)
+        if self._recorder is None or len(self._waiting) >= SETTLE_RESULTS:
+            self._settle()
+
+    def _settle(self) -> None:
+        recorded = Recorded() if self._recorder is None else self._finish(self._recorder)
+        digests = {id(planned): digest for planned, digest in recorded.events}
+        reasons = dict(recorded.refused)
+        if reasons:
+            with self._workspace.database.write() as session:
+                forget_refused(session, list(reasons))
+        waiting, self._waiting = self._waiting, []
+        for result in waiting:
+            self._emit(result if self._recorder is None or not result.planned else result.settled(digests, reasons))
+
+    def _finish(self, recorder: Recorder) -> Recorded:
+        recorder.flush()
+        total = len(recorder.result.events)
+        try:
+            recorded = recorder.finish(lambda at: self._watch("chain", max(total - at.ready - at.pending, 0), total))
+        except (RuleError, VerificationError) as error:
+            raise RejectedError(f"{error}; what was recorded before stays: start again for the rest") from error
+        recorder.result = Recorded()
+        return recorded
+
+    def _emit(self, result: Result) -> None:
+        self._tally.count(result)
+        self._on_result(result)
+
+    # ---- order --------------------------------------------------------------------------------------------------
+
+    def _in_order(self, sources: Sequence[Source]) -> list[Source]:
+        """Sort by the first thing that a document tells, births first; what cannot be read yet comes last."""
+        return sorted(sources, key=lambda source: (*self._first_moment(source), source.name))
+
+    def _first_moment(self, source: Source) -> tuple[datetime, bool]:
+        if source.is_table:
+            return _NEVER, True
+        try:
+            hint = IntakeHint(self._known, maker=self._choice.maker)
+            document = parse_document(read_source(source), as_of=datetime.now(UTC), hint=hint)
+        except (DocumentError, MalformedError):
+            return _NEVER, False
+        return min(((event.occurred_at, not _is_birth(event)) for event in document.events), default=(_NEVER, True))
+
+
+class KnownTypes(Mapping[str, AssetType]):
+    """Asset types by identifier or alias: asked from the index one by one, with what is about to be there."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._fresh: dict[str, AssetType] = {}
+
+    def add(self, plan: Plan) -> None:
+        """Know the assets that a plan registers."""
+        for planned in plan.planned:
+            if planned.salt is not None:
+                asset = planned.event.asset
+                self._fresh |= dict.fromkeys((asset.identifier, *planned.event.aliases), asset.asset_type)
+
+    def __getitem__(self, identifier: str) -> AssetType:
+        if identifier in self._fresh:
+            return self._fresh[identifier]
+        with self._database.read() as session:
+            question = (
+                select(Asset.asset_type)
+                .join(AssetAlias, col(AssetAlias.subject) == col(Asset.subject))
+                .where(AssetAlias.identifier == identifier)
+            )
+            found = session.exec(question).first()
+        if found is None:
+            raise KeyError(identifier)
+        return AssetType(found)
+
+    def __iter__(self) -> Iterator[str]:
+        with self._database.read() as session:
+            names = set(session.exec(select(AssetAlias.identifier)).all())
+        return iter(names | self._fresh.keys())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _take_chunk(source: Source, table: Table, chunk: list[Row], taker: Taker, outcome: Outcome) -> Iterator[Result]:
+    """Plan the rows of a chunk together; those that a rule refuses are taken out."""
+    refusals: dict[str, list[Fault]] = {}
+    while True:
+        good = [row for row in chunk if row.result.event is not None and f"/{row.result.row}" not in refusals]
+        events = [row.result.event for row in good if row.result.event is not None]
+        carried = {f"/{row.result.row}": row.part for row in good}
+        try:
+            plan = taker.add(chunk_document(table, events), None, carried)
+            break
+        except DocumentError as error:
+            fresh = faults_by_row(error)
+            if not fresh.keys() - refusals.keys():
+                raise
+            refusals |= fresh
+    places = by_pointer(plan)
+    for row in chunk:
+        found = [plan.planned[position] for position in places.get(f"/{row.result.row}", ())]
+        faults = (*row.result.faults, *refusals.get(f"/{row.result.row}", ()))
+        yield _row_result(source, row, found, faults, outcome)
+
+
+def _row_result(
+    source: Source, row: Row, planned: Sequence[object], faults: tuple[Fault, ...], outcome: Outcome
+) -> Result:
+    event = row.result.event
+    wrong = tuple(fault for fault in faults if fault.severity == "error")
+    what, identifier = ("", "") if event is None else (event.kind, event.asset.identifier)
+    number = row.result.row
+    if wrong or event is None:
+        return Result(source.name, number, Outcome.REFUSED, what, identifier, faults=wrong)
+    if not planned:
+        return Result(source.name, number, Outcome.REPEATED, what, identifier, repeated=1)
+    return Result(source.name, number, outcome, what, identifier, len(planned), planned=tuple(planned))  # type: ignore[arg-type]
+
+
+def _result(source: Source, plan: Plan, outcome: Outcome) -> Result:
+    notices = tuple(fault for fault in plan.document.notices if isinstance(fault, Fault))
+    if plan.repeated and not plan.planned:
+        outcome = Outcome.REPEATED
+    return Result(
+        source.name,
+        None,
+        outcome,
+        plan.document.document_type,
+        events=len(plan.planned),
+        repeated=len(plan.repeated),
+        notices=notices,
+        planned=tuple(plan.planned),
+    )
+
+
+def _row(source: Source, document: Document, size: int) -> SourceDocument:
+    return SourceDocument(
+        digest=document.digest,
+        document_type=document.document_type,
+        name=_file_name(source),
+        size=size,
+        events=len(document.events),
+        received_at=int(time.time()),
+    )
+
+
+def _file_name(source: Source) -> str:
+    return source.name if source.path is None else source.path.name
+
+
+def _is_birth(event: Event) -> bool:
+    return kind_by_name(event.kind).genesis
