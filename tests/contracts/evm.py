@@ -12,6 +12,12 @@ import pytest
 from eth.vm.forks import BerlinVM
 from eth_abi.abi import decode, encode
 from eth_tester import EthereumTester, PyEVMBackend
+from eth_tester.backends.pyevm.main import (
+    GENESIS_DIFFICULTY,
+    GENESIS_MIX_HASH,
+    GENESIS_NONCE,
+    get_default_genesis_params,
+)
 from eth_tester.exceptions import TransactionFailed
 
 from contracts import ContractName, artefact
@@ -21,6 +27,8 @@ from ledger.proof.keccak import keccak256
 NOBODY = "0x" + "00" * 20
 NO_END = 2**48 - 1
 GAS = 12_000_000
+START = 2_000_000_000
+BEFORE_THE_MERGE = {"difficulty": GENESIS_DIFFICULTY, "nonce": GENESIS_NONCE, "mix_hash": GENESIS_MIX_HASH}
 
 
 class RefusedError(Exception):
@@ -44,7 +52,9 @@ class Chain:
     """One chain of one process; every transaction is a block of its own."""
 
     def __init__(self) -> None:
-        self.tester = EthereumTester(PyEVMBackend(vm_configuration=((0, BerlinVM),)))
+        # From a start in the future py-evm counts seconds by itself, so that every run has the same times and gas.
+        genesis = get_default_genesis_params({**BEFORE_THE_MERGE, "timestamp": START})
+        self.tester = EthereumTester(PyEVMBackend(genesis, vm_configuration=((0, BerlinVM),)))
         self.accounts: list[str] = list(self.tester.get_accounts())
 
     @property
