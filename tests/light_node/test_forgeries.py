@@ -8,10 +8,12 @@ import pytest
 
 from ledger.credential.base64url import encode_base64url
 from ledger.credential.capsule_format import commit_key, verify_key
+from ledger.credential.disclosure import digest_disclosure, make_disclosures
 from ledger.credential.sd_jwt import parse_sd_jwt
 from ledger.errors import ContentMismatchError
-from ledger.event import AssetType
+from ledger.event import AssetType, Json
 from ledger.proof.evidence import Evidence, OpenEntry, Segment
+from ledger.strict_json import canonical_json
 from light_node.trust import TrustedBlock
 from light_node.verdict import Outcome, Step
 from tests.light_node.judging import (
@@ -205,6 +207,20 @@ def test_10_a_subject_squatted_under_another_prefix(world: World) -> None:
     credential = world.chain.issue(squatted, WORKSHOP, "vehicle.built", world.chain.opening(squatted))
     world.chain.attest(squatted, WORKSHOP, "vehicle.built", credential)
     assert_refused(judged(world, world.chain.evidence(squatted)), UNDETERMINED, Step.AUTHORITY, "IdentityError")
+
+
+def test_10_a_subject_opened_by_what_is_nested_in_the_genesis(world: World) -> None:
+    asset = world.chain.asset(AssetType.VEHICLE, VIN, CAR_MAKER)
+    opening = world.chain.opening(asset)
+    inner = make_disclosures({"identifier": opening.pop("identifier")}, world.chain.random)
+    hidden: list[Json] = [digest_disclosure(text) for text in inner]
+    outer = encode_base64url(canonical_json(["AAAAAAAAAAAAAAAAAAAAAA", "nested", {"_sd": hidden}]))
+    credential = world.chain.issue(asset, CAR_MAKER, "vehicle.built", opening, more=[outer])
+    nested = replace(credential, disclosures=(*credential.disclosures, *inner))
+    world.chain.attest(asset, CAR_MAKER, "vehicle.built", nested)
+    history = [OpenEntry(item.digest, item.meta.word, item.status, nested.text) for item in asset.history]
+    verdict = judged(world, world.chain.assemble(asset, world.chain.mine(), history))
+    assert_refused(verdict, Outcome.MALFORMED, Step.DISCLOSURES, "MalformedError")
 
 
 def test_11_a_capsule_key_that_opens_to_other_contents(world: World) -> None:

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+import rlp
 
 from ledger.credential.jose import Algorithm, generate_private_key
 from ledger.event import AssetReference, AssetType
@@ -14,7 +17,7 @@ from light_node.trust import TrustedBlock, TrustedContract, WitnessRule
 from light_node.verdict import EventState, Mark, Outcome, Step
 from tests.light_node.judging import assert_refused, assert_verified, judged, with_credential
 from tests.simulator import layout
-from tests.simulator.chain import CONSORTIUM, DAY, LOG_ADDRESSES, START, account_proof, code_hash
+from tests.simulator.chain import CONSORTIUM, DAY, LOG_ADDRESSES, START, account_proof, code_hash, encode_header
 from tests.simulator.witnesses import STRANGER, WITNESSES
 from tests.simulator.world import BATTERY, CAR_MAKER, MAKER, RECYCLER, VIN, WORKSHOP, World
 
@@ -242,6 +245,22 @@ def test_a_plain_header_is_none_of_qbft(honest: World) -> None:
     evidence = honest.chain.evidence(honest.vehicle)
     verdict = judged(honest, evidence, trust=honest.chain.trust(block_hash_rule="qbft"))
     assert_refused(verdict, MALFORMED, Step.FINALITY, "MalformedError")
+
+
+def qbft_extra(round_number: int, *seals: bytes) -> bytes:
+    return bytes(rlp.encode([bytes(32), [b"\x0a" * 20], [], round_number, list(seals)]))
+
+
+def test_a_qbft_header_stands_without_round_and_seals(world: World) -> None:
+    trust = world.chain.trust(block_hash_rule="qbft")
+    block = world.chain.mine(extra=qbft_extra(0))
+    evidence = world.chain.evidence(world.vehicle, block=block)
+    assert_verified(judged(world, evidence, trust=trust))
+    for extra in (qbft_extra(1), qbft_extra(0, bytes(65)), qbft_extra(7, bytes(65), bytes(65))):
+        header = encode_header(world.chain.blocks[-2].hash, block.state.root, block.number, block.time, extra)
+        verdict = judged(world, replace(evidence, header=header), trust=trust)
+        assert_refused(verdict, MALFORMED, Step.FINALITY, "MalformedError")
+        assert "does not cover" in verdict.reason
 
 
 # ---- 4 contracts, 5 storage --------------------------------------------------------------------------------------
@@ -702,6 +721,13 @@ def test_other_bytes_are_malformed(honest: World, data: bytes) -> None:
     verdict = judged(honest, data)
     assert_refused(verdict, MALFORMED, Step.PARSE, "MalformedError")
     assert verdict.outcome.exit_code == 2
+
+
+@pytest.mark.parametrize("choices", [{}, {"hidden": [1]}, {"withheld": [2, 3]}, {"hidden": range(1, 11)}])
+def test_what_is_built_keeps_to_the_published_schema(honest: World, choices: dict[str, Any]) -> None:
+    schema = json.loads((Path(__file__).parents[2] / "docs" / "evidence.schema.json").read_text())
+    value = json.loads(encode_evidence(honest.chain.evidence(honest.vehicle, **choices)))
+    jsonschema.Draft202012Validator(schema).validate(value)
 
 
 def test_the_same_file_gives_the_same_verdict(honest: World) -> None:

@@ -166,6 +166,7 @@ class Simulator:
         fields: Mapping[str, Json],
         *,
         key: SigningKey | None = None,
+        more: Sequence[str] = (),
         **claims: object,
     ) -> SdJwt:
         row, log = kind_by_name(kind), self.logs[asset.reference.asset_type][-1]
@@ -182,7 +183,8 @@ class Simulator:
             previous_head=self.head(asset) if row.from_statuses else None,
         )
         visible = claims_of(replace(binding, **claims))  # type: ignore[arg-type]
-        return issue(visible, make_disclosures(fields, self.random), key or self.keys[issuer], self.random)
+        disclosures = (*make_disclosures(fields, self.random), *more)
+        return issue(visible, disclosures, key or self.keys[issuer], self.random)
 
     def attest(
         self,
@@ -222,13 +224,13 @@ class Simulator:
 
     # ---- blocks -------------------------------------------------------------------------------------------------
 
-    def mine(self, *, time: int | None = None) -> Block:
+    def mine(self, *, time: int | None = None, extra: bytes = b"") -> Block:
         storage = {address: storage_trie(slots) for address, slots in self.slots.items()}
         accounts = {address: account_value(trie.root, code_hash(address)) for address, trie in storage.items()}
         accounts |= {bytes((n,)) * 20: account_value(b"\x11" * 32, b"\x22" * 32) for n in range(8)}
         state = SecureTrie(accounts)
         number, when = len(self.blocks), self.time if time is None else time
-        header = encode_header(self.blocks[-1].hash if self.blocks else bytes(32), state.root, number, when)
+        header = encode_header(self.blocks[-1].hash if self.blocks else bytes(32), state.root, number, when, extra)
         slots = {address: dict(values) for address, values in self.slots.items()}
         block = Block(number, when, header, keccak256(header), state, storage, slots)
         self.blocks.append(block)
@@ -350,12 +352,12 @@ def account_proof(block: Block, address: bytes, slots: Iterable[bytes]) -> Accou
     return AccountProof(address, block.state.proof(address), storage)
 
 
-def encode_header(parent: bytes, state_root: bytes, number: int, time: int) -> bytes:
+def encode_header(parent: bytes, state_root: bytes, number: int, time: int, extra: bytes = b"") -> bytes:
     """A header of 16 fields, as after London."""
     root = keccak256(rlp.encode(b""))
     ommers = keccak256(rlp.encode([]))
     fields = [parent, ommers, b"\xfe" * 20, state_root, root, root, bytes(256), 1, number, 30_000_000, 21_000, time]
-    return bytes(rlp.encode([*fields, b"", bytes(32), bytes(8), 7]))
+    return bytes(rlp.encode([*fields, extra, bytes(32), bytes(8), 7]))
 
 
 def tree_root(leaves: Sequence[bytes]) -> bytes:
