@@ -53,7 +53,8 @@ def parse_json(data: bytes, *, what: str = "JSON", max_bytes: int = MAX_BYTES, m
         raise MalformedError(what, error.why) from None
     except json.JSONDecodeError as error:
         raise MalformedError(what, error.msg, error.pos) from None
-    _check_text(value, what)
+    if not text.isascii() or "\\u" in text:
+        _check_text(value, what)
     return cast(Json, value)
 
 
@@ -74,6 +75,8 @@ def canonical_json(value: Json) -> bytes:
 
 
 def _check_depth(text: str, what: str, max_depth: int) -> None:
+    if text.count("[") + text.count("{") <= max_depth:
+        return  # too few brackets, even if every one of them opened a container
     depth = containers = 0
     for token in _DEPTH_TOKENS.finditer(text):
         character = text[token.start()]
