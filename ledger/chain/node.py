@@ -108,6 +108,8 @@ def stop_node(folder: Path, timeout_s: float = STOP_TIMEOUT_S) -> bool:
     os.kill(node.pid, signal.SIGTERM)
     if not wait_for_exit(node.pid, node.started, timeout_s):
         raise SourceTimeoutError(f"anvil (process {node.pid}) is still writing its state after {timeout_s:.0f} s")
+    for child in _REAP:
+        child.poll()
     keep_state(folder)
     return True
 

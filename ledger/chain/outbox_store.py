@@ -110,16 +110,16 @@ def statuses(session: Session, digests: Sequence[bytes]) -> dict[bytes, ItemStat
 
 
 def counts(session: Session, account: bytes) -> dict[str, int]:
-    """Count an account's items by state."""
-    state = func.coalesce(col(OutboxTransaction.state), col(OutboxItem.state))
-    question = (
-        select(state, func.count())
-        .select_from(OutboxItem)
-        .outerjoin(OutboxTransaction, col(OutboxItem.transaction_id) == col(OutboxTransaction.id))
-        .where(col(OutboxItem.account) == account)
-        .group_by(state)
+    """Count an account's items by state; those inside transactions by the transactions, of which there are few."""
+    waiting, sent = OutboxItem, OutboxTransaction
+    outside = select(col(waiting.state), func.count()).where(
+        col(waiting.account) == account, col(waiting.state).in_((ItemState.READY, ItemState.REFUSED))
     )
-    return {str(name): int(number) for name, number in session.execute(question)}
+    inside = select(col(sent.state), func.sum(col(sent.items))).where(
+        col(sent.account) == account, col(sent.state).in_((*LIVE, TransactionState.FINAL))
+    )
+    found = [*session.execute(outside.group_by(col(waiting.state))), *session.execute(inside.group_by(col(sent.state)))]
+    return {str(state): int(number) for state, number in found}
 
 
 def ready_items(session: Session, account: bytes, limit: int) -> list[Pending]:
@@ -162,6 +162,23 @@ def transactions(session: Session, account: bytes, states: Sequence[str]) -> lis
     return list(session.execute(question))
 
 
+def last_settled_nonce(session: Session, account: bytes) -> int:
+    """Return the highest nonce of a transaction that was settled; -1 for none."""
+    row = OutboxTransaction
+    question = select(func.max(col(row.nonce))).where(col(row.account) == account, col(row.state).in_(SETTLED))
+    found = session.execute(question).scalar()
+    return -1 if found is None else int(found)
+
+
+def settled_between(session: Session, account: bytes, first: int, last: int) -> list[Any]:
+    """Return (id, state) of settled transactions by their nonces, in nonce order."""
+    row = OutboxTransaction
+    question = select(col(row.id), col(row.state)).where(
+        col(row.account) == account, col(row.nonce).between(first, last), col(row.state).in_(SETTLED)
+    )
+    return list(session.execute(question.order_by(col(row.nonce))))
+
+
 def raw_transactions(session: Session, ids: Sequence[int]) -> list[tuple[int, bytes]]:
     """Return the signed bytes, in nonce order."""
     row = OutboxTransaction
@@ -188,6 +205,7 @@ def store_signed(session: Session, account: bytes, signed: Sequence[SignedTransa
             "hash": one.hash,
             "raw": one.raw,
             "state": TransactionState.SIGNED,
+            "items": len(one.batch.items) if one.batch else 0,
         }
         (number,) = session.execute(insert(OutboxTransaction).values(values).returning(col(OutboxTransaction.id))).one()
         if one.batch is not None:

@@ -56,14 +56,21 @@ class Settler:
         """Look once, and record what changed; return the chain's height."""
         with self._database.read() as session:
             live = sql.transactions(session, self._account, sql.LIVE)
-            settled = sql.transactions(session, self._account, sql.SETTLED)[-self._settings.in_flight * 4 :]
+            last_settled = sql.last_settled_nonce(session, self._account)
         count, height = self._client.nonce(self._account), self._client.block_number()
-        lost = [row for row in settled if row.nonce >= count]
+        lost = self._lost(count, last_settled)
         receipts = self._client.receipts([row.hash for row in live])
         self._observe("settle")
         taken = self._superseded([row for row, receipt in zip(live, receipts, strict=True) if receipt is None], height)
         self._record(lost, list(zip(live, receipts, strict=True)), taken, height)
         return height
+
+    def _lost(self, count: int, last_settled: int) -> list[Any]:
+        """Return what was settled before the chain was asked, and stands no more in it."""
+        if last_settled < count:
+            return []
+        with self._database.read() as session:
+            return sql.settled_between(session, self._account, count, last_settled)
 
     def _record(
         self, lost: Sequence[Any], seen: Sequence[tuple[Any, Receipt | None]], taken: set[int], height: int

@@ -139,7 +139,7 @@ class Namespace(Row, table=True):
     since: int = big()
 
 
-CHAIN_TABLES = (
+CHAIN_TABLES: tuple[type[Row], ...] = (
     Attestation,
     Head,
     GovernanceEvent,

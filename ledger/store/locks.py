@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from sqlalchemy import text
 
 from ledger.errors import ConflictError
 from ledger.store.database import Database
+
+LINGER_S = 3.0  # a server may take a moment to notice that the process of a connection was killed
 
 try:
     import fcntl
@@ -23,7 +26,7 @@ def exclusive(database: Database, name: str) -> Iterator[None]:
     """Hold ``name`` against every other program on this database, and every other holder in this one.
 
     Raises:
-        ConflictError: Someone else holds it. Nothing waits.
+        ConflictError: Someone else holds it.
     """
     with ExitStack() as stack:
         if database.path is not None:
@@ -48,8 +51,11 @@ def _file_lock(database: Path, name: str) -> Iterator[None]:
 def _advisory_lock(database: Database, name: str) -> Iterator[None]:
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar():
-            raise ConflictError(f"{name} is in use by another program")
+        deadline = time.monotonic() + LINGER_S
+        while not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar():
+            if time.monotonic() > deadline:
+                raise ConflictError(f"{name} is in use by another program")
+            time.sleep(0.05)
         try:
             yield
         finally:

@@ -37,7 +37,10 @@ class OutboxTransaction(Row, table=True):
     """One signed transaction, stored before it is broadcast; a retry sends these very bytes."""
 
     __tablename__ = "outbox_transaction"
-    __table_args__ = (Index("ix_outbox_transaction_account_nonce", "account", "nonce"),)
+    __table_args__ = (
+        Index("ix_outbox_transaction_account_nonce", "account", "nonce"),
+        Index("ix_outbox_transaction_account_state", "account", "state", "items"),
+    )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG_KEY)
     account: bytes = octets(20)
@@ -45,8 +48,8 @@ class OutboxTransaction(Row, table=True):
     method: str
     hash: bytes = octets(32, unique=True)
     raw: bytes | None = octets(default=None)
-    state: str = Field(index=True)
-    succeeded: bool | None = None
+    state: str
+    items: int
     block_number: int | None = big(default=None)
     block_hash: bytes | None = octets(32, default=None)
 

@@ -26,11 +26,9 @@ OUTBOX_STEPS = ["settle", "settled", "sign", "store signed", "signed", "send", "
 PROJECTOR_STEPS = ["events", "store", "commit", "stored"]
 
 
-def _killed_at(who: str, step: str, nth: int, world: World, database: Database) -> None:
+def _killed_at(who: str, step: str, nth: int, world: World, url: str) -> None:
     command = [sys.executable, "-m", "tests.ledger.chain.crash_child", who, step, str(nth), world.text()]
-    result = subprocess.run(
-        [*command, str(database.path)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
+    result = subprocess.run([*command, url], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == -signal.SIGKILL, result.stderr
 
 
@@ -50,7 +48,7 @@ def test_the_outbox_counts_once_when_killed_at(step: str, nth: int, world: World
     items = _items(world, f"killed at {step} {nth} {uuid.uuid4()}")
     with database.write() as session:
         enqueue(session, world.signer().address, items)
-    _killed_at("outbox", step, nth, world, database)
+    _killed_at("outbox", step, nth, world, str(database.path))
     client = world.client()
     settings = OutboxSettings(CHAIN_ID, poll_s=0.02)
     with Outbox(database, client, world.signer(), settings) as outbox:
@@ -86,9 +84,24 @@ def test_the_projector_goes_on_when_killed_at(step: str, nth: int, manual_filled
     client = manual_filled.client()
     height = client.block_number()
     client.close()
-    _killed_at("projector", step, nth, manual_filled, killed)
+    _killed_at("projector", step, nth, manual_filled, str(killed.path))
     _projected(manual_filled, killed, height)
     _projected(manual_filled, whole, height)
     assert _dump(killed) == _dump(whole)
     whole.close()
     killed.close()
+
+
+@pytest.mark.parametrize("step", ["store signed", "signed", "sent"])
+def test_the_outbox_counts_once_on_postgresql_when_killed_at(step: str, world: World, postgresql_url: str) -> None:
+    items = _items(world, f"postgresql {step} {uuid.uuid4()}")
+    database, client = open_database(postgresql_url), world.client()
+    with database.write() as session:
+        enqueue(session, world.signer().address, items)
+    _killed_at("outbox", step, 1, world, postgresql_url)
+    with Outbox(database, client, world.signer(), OutboxSettings(CHAIN_ID, poll_s=0.02)) as outbox:
+        assert outbox.drain(30) == Progress(0, 0, len(items), 0)
+    recorded = world.recorded()
+    assert [recorded[item.digest] for item in items] == [1] * len(items)
+    client.close()
+    database.close()

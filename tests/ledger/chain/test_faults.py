@@ -5,11 +5,9 @@ Each failure comes in four kinds: once or from then on, and not done or done but
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,17 +15,18 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy
-from sqlalchemy import event
+from sqlalchemy import delete, event
 from sqlalchemy.exc import OperationalError
 
 from ledger.chain.client import ChainClient
-from ledger.chain.outbox import Outbox, Progress
-from ledger.chain.outbox_store import enqueue
+from ledger.chain.outbox import Outbox
+from ledger.chain.outbox_store import counts, enqueue
 from ledger.chain.projector import Projector
 from ledger.chain.rpc import Rpc
 from ledger.chain.settling import OutboxSettings
 from ledger.errors import SourceError
-from ledger.store.database import Database, open_database, sqlite_engine
+from ledger.store.chain_index import CHAIN_TABLES
+from ledger.store.database import Database, open_database
 from tests.ledger.chain.test_crashes import _dump
 from tests.ledger.chain.world import (
     CHAIN_ID,
@@ -43,21 +42,25 @@ pytestmark = pytest.mark.integration
 
 @dataclass
 class Fault:
-    """Decides which operation fails, and how."""
+    """Decides which operation fails, and how; armed anew for each round."""
 
-    at: int
     lasting: bool
     done: bool
-    healed: bool = False
-    _seen: count[int] = field(default_factory=count)
+    at: int = 0
+    seen: int = 0
+    armed: bool = False
+
+    def arm(self, at: int) -> None:
+        self.at, self.seen, self.armed = at, 0, True
 
     def now(self) -> bool:
-        number = next(self._seen)
-        return not self.healed and (number == self.at or (self.lasting and number > self.at))
+        number, self.seen = self.seen, self.seen + 1
+        return self.armed and (number == self.at or (self.lasting and number > self.at))
 
-    @property
-    def hit(self) -> bool:
-        return next(self._seen) > self.at
+    def disarm(self) -> bool:
+        """Tell whether it has struck."""
+        self.armed = False
+        return self.seen > self.at
 
 
 class FaultyTransport(httpx.HTTPTransport):
@@ -100,7 +103,7 @@ def _inject_sql(fault: Fault, world: World, database: Database) -> ChainClient:
             raise error
 
     event.listen(database.engine, "before_cursor_execute", before)
-    dialect.do_commit = committing  # type: ignore[method-assign]
+    dialect.do_commit = committing  # type: ignore[assignment, method-assign]
     return world.client()
 
 
@@ -113,20 +116,6 @@ def _try_outbox(world: World, database: Database, client: ChainClient, control: 
 
 
 INJECTORS: list[Callable[[Fault, World, Database], ChainClient]] = [_inject_rpc, _inject_sql]
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database to copy: making one anew each time would be most of the work."""
-    path = tmp_path_factory.mktemp("template") / "empty.sqlite"
-    open_database(str(path)).close()
-    return path
-
-
-def _copy(empty: Path, number: int) -> Database:
-    path = empty.with_name(f"{uuid.uuid4()}-{number}.sqlite")
-    shutil.copyfile(empty, path)
-    return Database(sqlite_engine(path))
 
 
 @pytest.fixture(autouse=True)
@@ -143,33 +132,33 @@ def test_the_outbox_survives_each_failing_operation(
     lasting: bool,
     done: bool,
     manual_world: World,
-    empty: Path,
+    database: Database,
 ) -> None:
-    control = manual_world.client()
+    control, fault = manual_world.client(), Fault(lasting, done)
+    client, account = inject(fault, manual_world, database), manual_world.signer().address
     for number in count():
-        fault, first = Fault(number, lasting, done), control.block_number()
-        database = _copy(empty, number)
-        items = [manual_world.item(f"life {number}", kind, 0) for kind in (COMMISSIONED, STATE_OF_HEALTH, SERVICED)]
+        first, items = control.block_number(), []
+        for kind in (COMMISSIONED, STATE_OF_HEALTH, SERVICED):
+            items.append(manual_world.item(f"life {number}", kind, 0))
         with database.write() as session:
-            enqueue(session, manual_world.signer().address, items[:2])
-        client = inject(fault, manual_world, database)
+            enqueue(session, account, items[:2])
+        fault.arm(number)
         _try_outbox(manual_world, database, client, control, 3)
         with suppress(SourceError), database.write() as session:
-            enqueue(session, manual_world.signer().address, items[2:])
+            enqueue(session, account, items[2:])
         _try_outbox(manual_world, database, client, control, 1)
-        hit, fault.healed = fault.hit, True
+        struck = fault.disarm()
         with database.write() as session:
-            enqueue(session, manual_world.signer().address, items)
-        _try_outbox(manual_world, database, client, control, 3)
-        with Outbox(database, client, manual_world.signer(), OutboxSettings(CHAIN_ID)) as outbox:
-            assert outbox.progress() == Progress(0, 0, 3, 0), f"operation {number}"
+            enqueue(session, account, items)
+        _try_outbox(manual_world, database, client, control, 4)
+        with database.read() as session:
+            assert counts(session, account) == {"final": 3 * (number + 1)}, f"operation {number}"
         recorded = manual_world.recorded(first)
         assert [recorded[item.digest] for item in items] == [1, 1, 1], f"operation {number}"
-        client.close()
-        database.close()
-        if not hit:
+        if not struck:
             break
     assert number > 5
+    client.close()
     control.close()
 
 
@@ -181,27 +170,28 @@ def test_the_projector_survives_each_failing_operation(
     lasting: bool,
     done: bool,
     manual_filled: World,
+    database: Database,
     tmp_path: Path,
-    empty: Path,
 ) -> None:
     whole = open_database(str(tmp_path / "whole.sqlite"))
-    plain = manual_filled.client()
+    plain, fault = manual_filled.client(), Fault(lasting, done)
     Projector(whole, plain, manual_filled.deployment).sync()
+    expected = _dump(whole)
+    client = inject(fault, manual_filled, database)
     for number in count():
-        fault = Fault(number, lasting, done)
-        database = _copy(empty, number)
-        client = inject(fault, manual_filled, database)
-        projector = Projector(database, client, manual_filled.deployment)
+        with database.write() as session:
+            for table in CHAIN_TABLES:
+                session.execute(delete(table))
+        fault.arm(number)
         with suppress(SourceError):
-            projector.sync()
-        hit, fault.healed = fault.hit, True
+            Projector(database, client, manual_filled.deployment).sync()
+        struck = fault.disarm()
         Projector(database, client, manual_filled.deployment).sync()
-        assert _dump(database) == _dump(whole), f"operation {number}"
-        client.close()
-        database.close()
-        if not hit:
+        assert _dump(database) == expected, f"operation {number}"
+        if not struck:
             break
     assert number > 1
+    client.close()
     plain.close()
     whole.close()
 

@@ -193,7 +193,7 @@ def upgrade() -> None:
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
-        sa.Column("succeeded", sa.Boolean(), nullable=True),
+        sa.Column("items", sa.Integer(), nullable=False),
         sa.Column("block_number", sa.BigInteger(), nullable=True),
         sa.Column("block_hash", sa.LargeBinary(length=32), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_transaction")),
@@ -201,7 +201,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("outbox_transaction", schema=None) as batch_op:
         batch_op.create_index("ix_outbox_transaction_account_nonce", ["account", "nonce"], unique=False)
-        batch_op.create_index(batch_op.f("ix_outbox_transaction_state"), ["state"], unique=False)
+        batch_op.create_index("ix_outbox_transaction_account_state", ["account", "state", "items"], unique=False)
 
     op.create_table(
         "source_document",
