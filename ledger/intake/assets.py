@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ledger.errors import MalformedError
 from ledger.event import AssetReference, AssetType
-from ledger.identifiers import Identifier, Scheme, parse_identifier, scoped_serial
+from ledger.identifiers import Identifier, Scheme, parse_identifier
 from ledger.intake.faults import Faults
 
 
@@ -45,15 +45,6 @@ def read_identifier(text: str, pointer: str, faults: Faults, asset_type: AssetTy
     return identifier
 
 
-def read_scoped(maker: str, local_id: str, pointer: str, faults: Faults) -> str | None:
-    """``urn:bpn:<maker>:<local id>``, or None with a fault ``bad-identifier``. Both untrusted."""
-    try:
-        return scoped_serial(maker, local_id)
-    except MalformedError as error:
-        faults.error(pointer, "bad-identifier", f"{error.what}: {error.why}")
-        return None
-
-
 def type_of(identifier: Identifier, hint: IntakeHint, said: AssetType | None = None) -> AssetType:
     """Settle what an identifier names: by its own scheme, then the ledger, then the document, then the default."""
     if identifier.scheme is Scheme.VIN:
@@ -61,8 +52,3 @@ def type_of(identifier: Identifier, hint: IntakeHint, said: AssetType | None = N
     if identifier.scheme is Scheme.GBT34014:
         return hint.asset_types.get(identifier.canonical, AssetType.BATTERY)
     return hint.asset_types.get(identifier.canonical, said or hint.default_type)
-
-
-def reference(identifier: Identifier, asset_type: AssetType) -> AssetReference:
-    """The asset as events name it."""
-    return AssetReference(asset_type, identifier.canonical)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from ledger.event import Json
-from ledger.intake.csv_map import Cell
+from ledger.intake.csv_types import Cell
 from ledger.intake.faults import Faults, pointer_to
 from ledger.intake.measures import to_unit_of_name
 from ledger.intake.times import parse_date, parse_timestamp

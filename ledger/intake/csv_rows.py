@@ -17,7 +17,7 @@ from ledger.event import AssetReference, Event, Json
 from ledger.intake.assemble import check_event, known_kind
 from ledger.intake.assets import read_identifier
 from ledger.intake.csv_cells import read_cell
-from ledger.intake.csv_map import Cell, CsvMapping
+from ledger.intake.csv_types import Cell, CsvMapping
 from ledger.intake.faults import Faults, pointer_to
 from ledger.intake.times import parse_timestamp
 

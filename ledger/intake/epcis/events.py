@@ -16,10 +16,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import cast
 
-from ledger.event import AssetReference, AssetType, Event, Json
+from ledger.event import AssetReference, Event, Json
 from ledger.intake.assemble import missing_fields
 from ledger.intake.epcis.scene import BATTERY_MARK, Scene, canonical
 from ledger.intake.epcis.sensors import Members
+from ledger.intake.epcis.single import (
+    all_about,
+    derived_fields,
+    dispositions,
+    make_event,
+    measurements,
+    observation,
+    ownership,
+)
 from ledger.intake.epcis.steps import kind_of_child, kind_of_step
 from ledger.intake.expansion import check_expansion
 from ledger.intake.faults import pointer_to
@@ -44,7 +53,7 @@ def events_of(scene: Scene) -> list[Event]:
         return _assembled(scene)
     if scene.type == "TransformationEvent":
         return _transformed(scene)
-    return [event for asset in _assets(scene) for event in _all_about(scene, asset)]
+    return [event for asset in _assets(scene) for event in all_about(scene, asset)]
 
 
 def _fits(scene: Scene) -> bool:
@@ -79,11 +88,6 @@ def _children(scene: Scene, name: str) -> list[AssetReference]:
     return list(dict.fromkeys(asset for asset in found if asset is not None))
 
 
-def _event(scene: Scene, kind: str, asset: AssetReference, fields: Members, suffix: str = "") -> Event:
-    document_id = scene.event_id + suffix if "eventID" in scene.body else None
-    return Event(kind, asset, scene.occurred_at, fields, scene.issuer, document_id, (), (), scene.place)
-
-
 def _error_declarations(scene: Scene) -> list[Event]:
     """The declaration stands in a copy of the event that it takes back, under the same ``eventID``."""
     declaration = cast("Members", scene.body["errorDeclaration"])
@@ -113,133 +117,6 @@ def _error_declarations(scene: Scene) -> list[Event]:
     ]
 
 
-def _all_about(scene: Scene, asset: AssetReference) -> list[Event]:
-    main = _main(scene, asset)
-    beside = [*_ownership(scene, asset), *_dispositions(scene, asset), *_measurements(scene, asset, main)]
-    silent = "bizStep" not in scene.body and main is not None and main.kind == "any.observation" and beside
-    return beside if silent else [*([main] if main is not None else []), *beside]
-
-
-def _main(scene: Scene, asset: AssetReference) -> Event | None:
-    """What the business step says; an incident before it, and a measurement where the step only measures."""
-    fields = scene.fields()
-    incident = scene.body.get(f"{BATTERY_MARK}hasEventType")
-    if incident is not None and asset.asset_type is AssetType.BATTERY:
-        return _event(scene, "battery.negative_event", asset, fields | _incident(scene))
-    if scene.step in MEASURING_STEPS and scene.readings.reports:
-        return _measurement(scene, asset, "")
-    kind = kind_of_step(scene.step, scene.action, asset.asset_type)
-    if kind is None or _already_born(scene, kind, asset):
-        return _observation(scene, asset, fields)
-    event = _event(scene, kind, asset, fields | scene.readings.fields | _derived(scene, kind))
-    missing = missing_fields(event)
-    if missing:
-        message = f"{kind} would need {', '.join(missing)}: kept as an observation"
-        scene.faults.notice(scene.place, "incomplete", message)
-        return _observation(scene, asset, fields)
-    return event
-
-
-def _already_born(scene: Scene, kind: str, asset: AssetReference) -> bool:
-    """Whether this would be the second birth of an asset that the ledger knows (its passport may have come first)."""
-    known = kind_by_name(kind).genesis and asset.identifier in scene.hint.asset_types
-    if known:
-        scene.faults.notice(scene.place, "already-registered", f"{kind} of a known asset: kept as an observation")
-    return known
-
-
-def _observation(scene: Scene, asset: AssetReference, fields: Members) -> Event:
-    step = scene.body.get("bizStep", "without a business step")
-    note = scene.body.get(f"{BATTERY_MARK}note")
-    text = str(note) if note is not None else f"EPCIS {scene.type} {scene.action}: {step}"
-    return _event(scene, "any.observation", asset, fields | {"description": text})
-
-
-def _incident(scene: Scene) -> Members:
-    names = {"hasEventType": "event_type", "hasIncidentSeverity": "severity", "note": "description"}
-    found = {ours: scene.body.get(f"{BATTERY_MARK}{theirs}") for theirs, ours in names.items()}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _derived(scene: Scene, kind: str) -> Members:
-    """Fields that kinds require and that EPCIS says in its own way."""
-    certificate = _transaction(scene, "cert")
-    disposition = scene.body.get("disposition")
-    own: dict[str, Json] = {
-        "reason": disposition if disposition is not None else scene.step,
-        "recycled_at": scene.body["eventTime"],
-        "certificate": certificate,
-        "result": disposition,
-        "measured_at": scene.readings.measured_at or scene.body["eventTime"],
-        "work": scene.body.get(f"{BATTERY_MARK}note"),
-    }
-    wanted = _WANTED.get(kind, ())
-    return {name: own[name] for name in wanted if own[name] is not None}
-
-
-_WANTED = {
-    "battery.declared_waste": ("reason",),
-    "battery.recycled": ("recycled_at",),
-    "battery.inspected": ("result",),
-    "battery.serviced": ("work",),
-    "battery.state_of_health": ("measured_at",),
-    "part.inspected": ("result",),
-    "part.serviced": ("work",),
-    "part.scrapped": ("reason",),
-    "vehicle.deregistered": ("reason",),
-    "vehicle.scrapped": ("certificate",),
-}
-
-
-def _transaction(scene: Scene, kind: str) -> str | None:
-    for entry in cast("list[Members]", scene.body.get("bizTransactionList", [])):
-        if entry.get("type") == kind:
-            return str(entry["bizTransaction"])
-    return None
-
-
-def _ownership(scene: Scene, asset: AssetReference) -> list[Event]:
-    old, new = scene.party("source", "owning_party"), scene.party("destination", "owning_party")
-    if new is None or old == new:
-        return []
-    fields = scene.fields() | {"to_party": new} | ({} if old is None else {"from_party": old})
-    return [_event(scene, "any.transferred", asset, fields, "#transferred")]
-
-
-def _dispositions(scene: Scene, asset: AssetReference) -> list[Event]:
-    persistent = scene.body.get("persistentDisposition")
-    if not isinstance(persistent, dict):
-        return []
-    changed = {side: list(cast("list[str]", persistent.get(side, []))) for side in ("set", "unset")}
-    events = []
-    for side, state in (("set", "open"), ("unset", "closed")):
-        if RECALLED in changed[side]:
-            changed[side].remove(RECALLED)
-            reference: Json = _transaction(scene, "rma") or scene.event_id
-            fields = scene.fields() | {"recall_reference": reference, "recall_state": state}
-            events.append(_event(scene, "any.maker_recall", asset, fields, f"#recall-{state}"))
-    if any(changed.values()):
-        lists = cast("Members", {"dispositions_set": changed["set"], "dispositions_unset": changed["unset"]})
-        events.append(_event(scene, "any.disposition", asset, scene.fields() | lists, "#disposition"))
-    return events
-
-
-def _measurements(scene: Scene, asset: AssetReference, main: Event | None) -> list[Event]:
-    if not scene.readings.reports or (main is not None and "readings" in main.fields):
-        return []
-    return [_measurement(scene, asset, "#readings")]
-
-
-def _measurement(scene: Scene, asset: AssetReference, suffix: str) -> Event:
-    readings = scene.readings
-    fields = scene.fields() | readings.fields | {"readings": readings.reports}
-    is_condition = asset.asset_type is AssetType.BATTERY and readings.condition
-    if not is_condition:
-        return _event(scene, "any.sensor_report", asset, fields, suffix)
-    fields["measured_at"] = readings.measured_at or scene.body["eventTime"]
-    return _event(scene, "battery.state_of_health", asset, fields, suffix)
-
-
 def _assembled(scene: Scene) -> list[Event]:
     """Aggregation and association: the list stands on the parent, the installation on each child."""
     parents, children = _parents(scene), _children(scene, "childEPCs")
@@ -250,8 +127,8 @@ def _assembled(scene: Scene) -> list[Event]:
     for child in children:
         events.extend(_child_events(scene, child, listed_only=bool(parents)))
     for parent in parents:
-        events.append(_event(scene, "any.aggregated", parent, fields))
-        events.extend(_measurements(scene, parent, None))
+        events.append(make_event(scene, "any.aggregated", parent, fields))
+        events.extend(measurements(scene, parent, None))
     return events
 
 
@@ -272,10 +149,10 @@ def _child_events(scene: Scene, child: AssetReference, *, listed_only: bool) -> 
     if kind is None and not listed_only:
         kind = kind_of_step(scene.step, scene.action, child.asset_type) or "any.observation"
     if kind is None:
-        return _ownership(scene, child)
-    event = _event(scene, kind, child, fields | _derived(scene, kind))
-    main = event if not missing_fields(event) else _observation(scene, child, fields)
-    return [main, *_ownership(scene, child)]
+        return ownership(scene, child)
+    event = make_event(scene, kind, child, fields | derived_fields(scene, kind))
+    main = event if not missing_fields(event) else observation(scene, child, fields)
+    return [main, *ownership(scene, child)]
 
 
 def _transformed(scene: Scene) -> list[Event]:
@@ -288,14 +165,14 @@ def _transformed(scene: Scene) -> list[Event]:
     for asset in outputs:
         kind = kind_of_step(scene.step, "ADD", asset.asset_type)
         if kind is None or not kind_by_name(kind).genesis:
-            events.append(_event(scene, "any.aggregated", asset, fields | {"children": consumed}))
+            events.append(make_event(scene, "any.aggregated", asset, fields | {"children": consumed}))
         else:
-            event = _event(
-                scene, kind, asset, fields | scene.readings.fields | {"inputs": consumed} | _derived(scene, kind)
+            event = make_event(
+                scene, kind, asset, fields | scene.readings.fields | {"inputs": consumed} | derived_fields(scene, kind)
             )
-            events.append(event if not missing_fields(event) else _observation(scene, asset, fields))
-        events.extend([*_dispositions(scene, asset), *_measurements(scene, asset, None)])
+            events.append(event if not missing_fields(event) else observation(scene, asset, fields))
+        events.extend([*dispositions(scene, asset), *measurements(scene, asset, None)])
     for asset in inputs:
         text = "used up in a transformation"
-        events.append(_event(scene, "any.observation", asset, fields | {"description": text, "outputs": made}))
+        events.append(make_event(scene, "any.observation", asset, fields | {"description": text, "outputs": made}))
     return events
