@@ -145,9 +145,10 @@ def sign_checkpoint(checkpoint: Checkpoint, key: SigningKey) -> SignedCheckpoint
 
     Raises: MalformedError, for a checkpoint that ``parse_checkpoint`` would refuse.
     """
-    if key.public.algorithm != ED25519 or _parse_text(checkpoint.text) != checkpoint:
-        raise MalformedError(_WHAT, "a value that its format cannot hold, or not the key of a log")
-    signature = key.sign(checkpoint.text.encode())
+    text = _text_to_sign(checkpoint)
+    if key.public.algorithm != ED25519:
+        raise MalformedError("signing key", "not the key of a log")
+    signature = key.sign(text.encode())
     return SignedCheckpoint(checkpoint, (NoteSignature(key.public.name, key.public.key_id, signature),))
 
 
@@ -164,9 +165,10 @@ def cosign(checkpoint: Checkpoint, key: SigningKey, time: int) -> NoteSignature:
     Raises:
         MalformedError: A checkpoint that ``parse_checkpoint`` would refuse, or a time out of range.
     """
-    if key.public.algorithm != COSIGNATURE or _parse_text(checkpoint.text) != checkpoint or not 0 <= time <= MAX_TIME:
-        raise MalformedError(_WHAT, "a value that its format cannot hold, or not the key of a witness")
-    signature = key.sign(_cosigned_message(checkpoint.text, time))
+    text = _text_to_sign(checkpoint)
+    if key.public.algorithm != COSIGNATURE or not 0 <= time <= MAX_TIME:
+        raise MalformedError("cosignature", "not the key of a witness, or a time out of range")
+    signature = key.sign(_cosigned_message(text, time))
     return NoteSignature(key.public.name, key.public.key_id, time.to_bytes(8, "big") + signature)
 
 
@@ -223,6 +225,12 @@ def check_threshold(threshold: int, witnesses: int, tolerated_liars: int) -> Non
     if 2 * threshold <= witnesses + tolerated_liars:
         why = f"{threshold} of {witnesses} with {tolerated_liars} liars could cosign two histories"
         raise MalformedError("threshold", why)
+
+
+def _text_to_sign(checkpoint: Checkpoint) -> str:
+    if _parse_text(notes.parse_text(checkpoint.text)) != checkpoint:
+        raise MalformedError(_WHAT, "a value that its format cannot hold")
+    return checkpoint.text
 
 
 def _by_line(keys: Sequence[VerifierKey]) -> dict[tuple[str, bytes], VerifierKey]:

@@ -119,7 +119,7 @@ def parse_note(data: bytes | str) -> Note:
     Raises:
         MalformedError: Anything else.
     """
-    note = _text_of(data)
+    note = parse_text(data)
     text, separator, lines = note.rpartition("\n\n")
     if not separator or not lines.endswith("\n"):
         raise MalformedError(_WHAT, "not a text, an empty line and signature lines")
@@ -162,6 +162,22 @@ def parse_vkey(text: str, algorithm: int) -> VerifierKey:
     return key
 
 
+def parse_text(data: bytes | str) -> str:
+    """Return what may stand in a note: UTF-8 of at most ``MAX_NOTE_BYTES``, no control character but newlines.
+
+    Raises: MalformedError.
+    """
+    if len(data) > MAX_NOTE_BYTES:
+        raise MalformedError(_WHAT, f"over {MAX_NOTE_BYTES} bytes")
+    try:
+        text, octets = (data, data.encode()) if isinstance(data, str) else (data.decode(), data)
+    except UnicodeError:
+        raise MalformedError(_WHAT, "not UTF-8") from None
+    if len(octets) > MAX_NOTE_BYTES or _CONTROL.search(text):
+        raise MalformedError(_WHAT, f"over {MAX_NOTE_BYTES} bytes, or with a control character")
+    return text
+
+
 def parse_name(text: str) -> str:
     """Return the name of a key, which is not empty and has no spaces, plus signs or control characters.
 
@@ -184,18 +200,6 @@ def parse_base64(text: str, what: str) -> bytes:
     if base64.b64encode(data).decode() != text:
         raise MalformedError(what, "not the canonical Base 64")
     return data
-
-
-def _text_of(data: bytes | str) -> str:
-    if len(data) > MAX_NOTE_BYTES:
-        raise MalformedError(_WHAT, f"over {MAX_NOTE_BYTES} bytes")
-    try:
-        text, octets = (data, data.encode()) if isinstance(data, str) else (data.decode(), data)
-    except UnicodeError:
-        raise MalformedError(_WHAT, "not UTF-8") from None
-    if len(octets) > MAX_NOTE_BYTES or _CONTROL.search(text):
-        raise MalformedError(_WHAT, f"over {MAX_NOTE_BYTES} bytes, or with a control character")
-    return text
 
 
 def _parse_signature(line: str) -> NoteSignature:

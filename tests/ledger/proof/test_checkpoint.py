@@ -38,7 +38,7 @@ KEYS = [witness.public for witness in WITNESSES]
 CHECKPOINT = Checkpoint("vinculum.example/31337", 42, sha256(b"root").digest())
 TIME = 1_790_000_000
 SIGNED = add_cosignatures(sign_checkpoint(CHECKPOINT, LOG), [cosign(CHECKPOINT, key, TIME) for key in WITNESSES])
-ORIGINS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1, max_size=40)
+ORIGINS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=40)
 CHECKPOINTS = st.builds(
     Checkpoint,
     ORIGINS,
@@ -237,6 +237,9 @@ def test_signatures_are_not_repeated() -> None:
     [
         Checkpoint("", 1, bytes(32)),
         Checkpoint("two\nlines", 1, bytes(32)),
+        Checkpoint("a\tb", 1, bytes(32)),
+        Checkpoint("\ud800", 1, bytes(32)),
+        Checkpoint("x" * MAX_NOTE_BYTES, 1, bytes(32)),
         Checkpoint("a", -1, bytes(32)),
         Checkpoint("a", 2**63, bytes(32)),
         Checkpoint("a", 1, bytes(31)),

@@ -9,7 +9,7 @@ from typing import Any
 
 import coincurve
 import pytest
-import rlp
+import rlp  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -45,7 +45,7 @@ def test_bits_beyond_the_layout_are_refused(vector: Vector) -> None:
 def test_any_word_is_a_value_or_malformed(word: int) -> None:
     for one in PARSERS:
         try:
-            one(word)  # type: ignore[operator]
+            one(word)
         except MalformedError:
             assert not 0 <= word < 2**80
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import rlp
+import rlp  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
-from trie import HexaryTrie
+from trie.hexary import HexaryTrie
 
 from ledger.errors import InclusionError, MalformedError, VerificationError
 from ledger.proof.keccak import keccak256
@@ -46,7 +46,7 @@ def trie_of(entries: dict[bytes, bytes]) -> HexaryTrie:
 
 def proof_of(trie: HexaryTrie, key: bytes) -> list[bytes]:
     """Nodes of 32 bytes and more, and the root: what a node's ``eth_getProof`` gives."""
-    nodes = [rlp.encode(node) for node in trie.get_proof(key)]
+    nodes = [rlp.encode(node) for node in trie.get_proof(key)]  # type: ignore[no-untyped-call]
     return [node for place, node in enumerate(nodes) if place == 0 or len(node) >= 32]
 
 
@@ -141,7 +141,7 @@ def test_any_nodes_are_a_proof_or_refused(root: bytes, key: bytes, proof: list[b
         assert found is None or isinstance(found, (bytes, str))
         for function in (verify_storage, verify_account):
             try:
-                function(own_root, key, proof)  # type: ignore[operator]
+                function(own_root, key, proof)
             except VerificationError:
                 continue
 

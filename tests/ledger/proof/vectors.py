@@ -16,7 +16,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "vectors" / "proof"
 Vector = dict[str, Any]
 
 
-def vectors(name: str, part: str = "vectors", *, refused: bool | None = None) -> Any:
+def vectors(name: str, part: str = "vectors", *, refused: bool | None = None) -> pytest.MarkDecorator:
     """Parametrise a test with the vectors of a file: all, the refused, or the accepted."""
     found = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))[part]
     chosen = [one for one in found if refused is None or refused == ("error" in one)]
