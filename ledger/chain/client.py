@@ -94,6 +94,10 @@ class ChainClient:
         """Fetch a contract's code; empty if there is none."""
         return octets_of(self.rpc.read("eth_getCode", hex_of(address), _block(block)))
 
+    def storage(self, address: bytes, slot: bytes, block: int | str = LATEST) -> int:
+        """Fetch the value of one storage slot; ``slot`` is its number as 32 bytes."""
+        return int(self.rpc.read("eth_getStorageAt", hex_of(address), hex_of(slot), _block(block)), 16)
+
     def nonce(self, account: bytes, block: int | str = LATEST) -> int:
         """Fetch the number of transactions that an account has in the chain."""
         return int(self.rpc.read("eth_getTransactionCount", hex_of(account), _block(block)), 16)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from sqlmodel import col, select
 
 from ipfs.cid import cid_from_digest
 from ledger.access import Tier
@@ -24,16 +22,15 @@ from ledger.proof.evidence import (
     Segment,
     StorageProof,
     encode_evidence,
+    issuer_order,
 )
-from ledger.proof.evidence_reader import issuer_order
+from ledger.proof.evidence_slots import consortium_slots
 from ledger.proof.fold import Meta, leaf
 from ledger.proof.merkle import inclusion_path
-from ledger.proof.slots import head_slot, issuer_key_slot, namespace_element_slot, namespace_slot
-from ledger.proof.subject import namespace_id
+from ledger.proof.slots import head_slot
 from ledger.service.read import AssetRecord, Entry, ReadCredential, Reader, visible_names
 from ledger.service.witness import latest_checkpoint
 from ledger.service.workspace import Workspace
-from ledger.store.chain_index import Namespace
 from ledger.strict_json import parse_json
 
 
@@ -109,10 +106,9 @@ def _segments(workspace: Workspace, asset: AssetRecord, shown: Sequence[Shown]) 
 def _accounts(workspace: Workspace, asset: AssetRecord, shown: Sequence[Shown], block: int) -> tuple[AccountProof, ...]:
     contracts = workspace.contracts
     wanted = {log: {head_slot(asset.subject)} for log in contracts.deployment.logs[asset.asset_type]}
-    consortium = {issuer_key_slot(item.entry.organisation, item.credential.key_id) for item in shown if item.names}
-    consortium |= set(_namespace_slots(workspace, asset, shown))
+    consortium = _consortium_slots(workspace, asset, shown, block)
     if consortium:
-        wanted[contracts.consortium] = consortium
+        wanted[contracts.consortium] = set(consortium)
     return tuple(_account(workspace, address, sorted(slots), block) for address, slots in sorted(wanted.items()))
 
 
@@ -122,24 +118,18 @@ def _account(workspace: Workspace, address: bytes, slots: Sequence[bytes], block
     return AccountProof(address, proofs.account, storage)
 
 
-def _namespace_slots(workspace: Workspace, asset: AssetRecord, shown: Sequence[Shown]) -> Iterable[bytes]:
-    """The slots that settle who might register the identifier: every candidate up to the one that was held then."""
-    if not shown or "salt" not in shown[0].names:
-        return
-    identifier = str(shown[0].credential.claims["identifier"].value)
-    for scheme, prefix in parse_identifier(identifier, asset.asset_type).namespaces:
-        key = namespace_id(scheme, prefix)
-        yield namespace_slot(key)
-        with workspace.database.read() as session:
-            question = select(Namespace).where(Namespace.namespace == key).order_by(col(Namespace.position))
-            rows = session.exec(question).all()
-        holder = 0
-        for row in rows:
-            yield namespace_element_slot(key, row.position)
-            if row.since <= shown[0].entry.attested_at:
-                holder = row.organisation
-        if holder:
-            return
+def _consortium_slots(
+    workspace: Workspace, asset: AssetRecord, shown: Sequence[Shown], block: int
+) -> tuple[bytes, ...]:
+    """Settle who might sign what is shown, and who might register the identifier where it is shown."""
+    keys = {(item.entry.organisation, item.credential.key_id) for item in shown if item.names}
+    namespaces: tuple[tuple[int, str], ...] = ()
+    if shown and "salt" in shown[0].names:
+        identifier = str(shown[0].credential.claims["identifier"].value)
+        namespaces = parse_identifier(identifier, asset.asset_type).namespaces
+    born = shown[0].entry.attested_at if shown else 0
+    consortium = workspace.contracts.consortium
+    return consortium_slots(keys, namespaces, born, lambda slot: workspace.client.storage(consortium, slot, block))
 
 
 def _issuers(workspace: Workspace, shown: Sequence[Shown]) -> tuple[IssuerKey, ...]:
