@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ipfs.batch import Batch
@@ -27,16 +27,17 @@ from ledger.chain.projector import Projector
 from ledger.credential.grant import context_for, seal_grant
 from ledger.credential.grant_format import Grant, Policy, encode_grant
 from ledger.credential.recipient import RecipientKey
-from ledger.errors import RejectedError, RuleError
+from ledger.errors import DocumentError, RejectedError, RuleError, VerificationError, VinculumError
 from ledger.event import AssetType, Document, Event
 from ledger.service.contracts import Contracts
 from ledger.service.issue import IssuedEvent, Issuer
 from ledger.service.knowledge import Knowledge
 from ledger.service.members import Member
 from ledger.service.plan import Plan, PlannedEvent, Planner
-from ledger.service.rows import save_batch
+from ledger.service.rows import save_batch, save_sources
 from ledger.store.chain_index import Head
 from ledger.store.database import Database
+from ledger.store.document_index import SourceDocument
 
 BATCH_EVENTS = 400
 DRAIN_TIMEOUT_S = 600.0
@@ -67,7 +68,11 @@ class Recorded:
 
 
 class Recorder:
-    """Records documents of one member; many documents go into one batch under load."""
+    """Records documents of one member; many documents go into one batch under load.
+
+    An event that names the head before it can be signed only once everything earlier of its asset is on the chain.
+    Such events are held back, with all that follows of the same asset, and signed together, a wave for each block.
+    """
 
     def __init__(  # noqa: PLR0913 - the ports that recording joins
         self,
@@ -88,56 +93,90 @@ class Recorder:
         self._planner = Planner(member.organisation, self._knowledge)
         self._issuer = Issuer(member, {kind: contracts.log_name(kind) for kind in AssetType})
         self._batch, self._issued = Batch(), list[IssuedEvent]()
-        self._sources: list[Plan] = []
+        self._sources: list[SourceDocument] = []
+        self._flushes = 0
         self._unsettled: set[bytes] = set()
+        self._held = list[tuple[PlannedEvent, Document | None]]()
         self.result = Recorded()
 
-    def add(self, document: Document) -> Plan:
+    def add(
+        self,
+        document: Document,
+        source: SourceDocument | None = None,
+        carried: Mapping[str, Document] | None = None,
+    ) -> Plan:
         """Plan a document and sign its events; what fills a batch is kept and queued.
 
+        Args:
+            document: As intake gave it; the paths of its attachments can be read.
+            source: Written with the last of its events, so that the same bytes are recognised again.
+            carried: The part of the document that goes into an event's capsule, by the event's pointer; without it
+                the whole document goes into the capsule of the first.
+
         Raises:
-            DocumentError: Refused as a whole, every fault by place; nothing of it was kept.
+            DocumentError: Refused as a whole, every fault by place; nothing of it was kept, unless a file of its
+                changed after it had been checked: the same document again records what is missing then.
             SourceError: Store, database or node did not deliver; the same document again records what is missing.
         """
+        self._make_room(len(document.events))
         plan = self._planner.plan(document)
+        if carried is None:
+            carried = {planned.event.source_pointer: document for planned in plan.planned[:1]}
+        before = self._flushes, len(self._issued), len(self._held)
+        try:
+            for planned in plan.planned:
+                self._issue_or_hold(planned, carried.get(planned.event.source_pointer))
+                if len(self._issued) >= BATCH_EVENTS:
+                    self.flush()
+        except (DocumentError, VerificationError):
+            self._let_go(*before)
+            raise
         self.result.repeated += plan.repeated
-        carrier: Document | None = document
-        for planned in plan.planned:
-            self._issue(planned, carrier)
-            carrier = None
-            if len(self._issued) >= BATCH_EVENTS:
-                self.flush()
-        self._sources.append(plan)
+        if source is not None:
+            self._sources.append(source)
         return plan
 
     def flush(self) -> None:
-        """Keep and queue everything that was signed, then send what can be sent; waits for no block."""
+        """Keep and queue everything that was signed, then send what can be sent; waits for no block.
+
+        What is held back until a block is mined stays so until ``settle``.
+        """
         if not self._issued:
+            self._save_sources()
             return
+        sources = [] if self._held else self._sources
         grants = self._grants()
         for grant in grants:
-            self._batch.add(encode_grant(grant))
+            self._batch.add_file([encode_grant(grant)], f"{grant.context.recipient}.grant")
         root = self._batch.put(self._documents)
         with self._database.write() as session:
             save_batch(session, self._member, self._contracts, str(root), self._issued, grants)
             self._outbox.enqueue(session, map(self._item, self._issued))
+            save_sources(session, sources)
         self.result.events += [(issued.planned, issued.digest) for issued in self._issued]
         self._unsettled.update(issued.planned.subject for issued in self._issued)
         self._batch.__exit__(None, None, None)
         self._batch, self._issued = Batch(), []
-        self._knowledge.forget_pending(projected=False)
+        self._sources = self._sources[len(sources) :]
+        self._flushes += 1
         self._outbox.step()
 
     def settle(self, on_progress: Callable[[Progress], None] | None = None) -> None:
-        """Wait until everything queued is final or refused, and until the index shows it.
+        """Wait until everything added is final or refused, wave after wave, and until the index shows it.
 
-        Raises: SourceTimeoutError, where it takes too long; the items stay queued.
+        Raises:
+            SourceTimeoutError: It takes too long; the items stay queued.
+            RuleError: An event names the head before it, and the contract has refused what was to be before it.
         """
-        self.flush()
-        self._outbox.drain(DRAIN_TIMEOUT_S, on_progress)
-        self._projector.sync()
+        while True:
+            self.flush()
+            self._outbox.drain(DRAIN_TIMEOUT_S, on_progress)
+            self._projector.sync()
+            self._unsettled.clear()
+            if not self._held:
+                break
+            self._issue_held()
         self._knowledge.forget_pending(projected=True)
-        self._unsettled.clear()
 
     def finish(self, on_progress: Callable[[Progress], None] | None = None) -> Recorded:
         """Settle, and say what the contract refused."""
@@ -148,15 +187,53 @@ class Recorder:
         self.result.refused = [(digest, item.reason or "") for digest, item in found.items() if item.state == "refused"]
         return self.result
 
-    def _issue(self, planned: PlannedEvent, carrier: Document | None) -> None:
-        head = None
-        if planned.needs_head:
-            if planned.subject in self._unsettled or any(
-                one.planned.subject == planned.subject for one in self._issued
-            ):
-                self.settle()
-            head = self._head(planned)
+    def _save_sources(self) -> None:
+        """Remember documents all of whose events were recorded before."""
+        if self._sources and not self._held:
+            with self._database.write() as session:
+                save_sources(session, self._sources)
+            self._sources = []
+
+    def _let_go(self, flushes: int, issued: int, held: int) -> None:
+        """Forget the events of a document that cannot be signed to its end, and what was assumed because of it."""
+        if self._flushes == flushes:
+            del self._issued[issued:]
+        del self._held[held:]
+        self.settle()
+
+    def _make_room(self, events: int) -> None:
+        """Begin a new batch where a document does not fit into this one; what is in SQL need not be remembered."""
+        if len(self._held) + events > BATCH_EVENTS and self._held:
+            self.settle()
+        elif len(self._issued) + events > BATCH_EVENTS:
+            self.flush()
+        if not self._issued and not self._held:
+            self._knowledge.forget_pending(projected=False)
+
+    def _issue_or_hold(self, planned: PlannedEvent, carrier: Document | None) -> None:
+        held = any(one.subject == planned.subject for one, _ in self._held)
+        if held or (planned.needs_head and self._is_moving(planned.subject)):
+            self._held.append((planned, carrier))
+            return
+        head = self._head(planned) if planned.needs_head else None
         self._issued.append(self._issuer.issue(planned, carrier, head, int(self._clock()), self._batch))
+
+    def _issue_held(self) -> None:
+        """Sign what was held back, as far as it can be signed in one wave; the rest stays held back.
+
+        An event that cannot be signed takes what was held back with it: the same documents again record it.
+        """
+        held, self._held = self._held, []
+        try:
+            for planned, carrier in held:
+                self._issue_or_hold(planned, carrier)
+        except VinculumError:
+            self._held, self._sources = [], []
+            raise
+
+    def _is_moving(self, subject: bytes) -> bool:
+        """Whether the head in the index is not yet the one that everything signed so far leads to."""
+        return subject in self._unsettled or any(one.planned.subject == subject for one in self._issued)
 
     def _head(self, planned: PlannedEvent) -> bytes:
         log = self._contracts.log(planned.event.asset.asset_type)

@@ -1,0 +1,236 @@
+"""The demonstration from beginning to end; ``scripts/demo`` calls it."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from ledger.cli.app import exit_code_of
+from ledger.cli.app import report as report_error
+from ledger.cli.output import Output
+from ledger.demo.forgeries import FORGERIES, Refusal, try_one
+from ledger.demo.home import make_home, running
+from ledger.demo.insider import Insider
+from ledger.demo.proving import TIER, Proven, all_assets, newest, prove
+from ledger.demo.recording import (
+    Taken,
+    counted,
+    members_of,
+    raise_refused,
+    record_wave,
+    story_waves,
+    take_folders,
+)
+from ledger.demo.report import Report
+from ledger.demo.staging import Scene, stage
+from ledger.demo.story import Story, load_story
+from ledger.errors import VinculumError
+from ledger.event import AssetType
+from ledger.service.evidence import build_evidence
+from ledger.service.members import Member
+from ledger.service.network import enrol_all
+from ledger.service.results import line_of
+from ledger.service.trust import make_trust
+from ledger.service.workspace import Workspace
+from light_node.trust import Trust, TrustedBlock, encode_trust, parse_trust
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FAILED = 1
+FAULTS_SHOWN = 4
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demonstration.
+
+    Returns: 0 where every asset was verified and every forgery refused, else 1; 1 to 3 after an error, as ``vinculum``.
+    """
+    chosen = _options().parse_args(arguments)
+    output = Output(as_json=chosen.json)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with _folder(chosen.home, keep=chosen.keep) as folder:
+            return 0 if _run(Report(output), folder, chosen) else FAILED
+    except VinculumError as error:
+        report_error(output, error)
+        return exit_code_of(error)
+    except KeyboardInterrupt:
+        output.warn("interrupted: the chain is stopped")
+        return 130
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/demo", description="Show everything at work on the examples.")
+    parser.add_argument("folders", nargs="*", type=Path, help="further folders of documents to take in")
+    parser.add_argument("--home", type=Path, help="make the home here (an empty folder) instead of a temporary one")
+    parser.add_argument("--keep", action="store_true", help="leave the home, to look at it with `vinculum`")
+    parser.add_argument("--json", action="store_true", help="one JSON value for machines")
+    return parser
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _folder(home: Path | None, *, keep: bool) -> Iterator[Path]:
+    if home is not None or keep:
+        yield home or Path(tempfile.mkdtemp(prefix="vinculum-demo-"))
+        return
+    with tempfile.TemporaryDirectory(prefix="vinculum-demo-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _run(report: Report, folder: Path, chosen: argparse.Namespace) -> bool:
+    story = load_story(EXAMPLES)
+    report.chapter("The network: one operator and no consensus, which shows the mechanics and is not for production")
+    with report.step("makes a home") as step:
+        step.done = f"{len(make_home(folder))} administrators of the council, keys encrypted"
+    with ExitStack() as stack:
+        with report.step("starts the chain and deploys") as step:
+            workspace = stack.enter_context(running(folder))
+            deployment = workspace.contracts.deployment
+            step.done = f"{len(deployment.addresses)} contracts on chain {deployment.chain_id}"
+        passed = Show(report, workspace, story).play(chosen.folders)
+    if chosen.keep or chosen.home:
+        report.output.say(f"The home is left in {folder}: vinculum --home {folder} up")
+    return passed
+
+
+class Show:
+    """Plays the demonstration on a home whose chain runs."""
+
+    def __init__(self, report: Report, workspace: Workspace, story: Story) -> None:
+        self._report, self._workspace, self._story = report, workspace, story
+        self._older: dict[bytes, bytes] = {}
+
+    def play(self, folders: Sequence[Path]) -> bool:
+        """Found, record, verify, forge; return whether everything was verified and every forgery refused."""
+        trust = self._found()
+        members = members_of(self._workspace, self._story)
+        taken = self._record(members)
+        if folders:
+            taken += self._take_further(members, folders)
+        proven = self._verify(trust)
+        accepted = newest(proven, trust.trusted_block)
+        refusals = self._forge(self._scene(members, trust, accepted, proven))
+        passed = all(one.complete for one in proven) and all(one.refused for one in refusals)
+        self._summarise(taken, proven, refusals, passed=passed)
+        return passed
+
+    def _found(self) -> Trust:
+        """Enrol everybody, and pin the trust file that the verifier will use."""
+        with self._report.step("enrols the organisations") as step:
+            numbers = enrol_all(self._workspace, self._story.organisations)
+            step.done = f"{len(numbers)}, with accounts, keys, profiles and namespaces"
+        for number, one in zip(numbers, self._story.organisations, strict=True):
+            self._report.say(f"{number}  {one.title}: {', '.join(one.roles)}")
+        with self._report.step("pins a trust file") as step:
+            trust = parse_trust(encode_trust(make_trust(self._workspace)))
+            rule, block = trust.finality, trust.trusted_block.number
+            step.done = f"{rule.threshold} of {len(rule.witnesses)} witnesses, from block {block} on"
+        return trust
+
+    def _record(self, members: dict[str, Member]) -> list[Taken]:
+        """Record the story, and keep files of the cars from before most of it, as a seller might."""
+        self._report.chapter("The story: documents of the examples, recorded by whoever they are of")
+        taken: list[Taken] = []
+        for number, wave in enumerate(story_waves(self._story), start=1):
+            with self._report.step(f"records, part {number}") as step:
+                done = record_wave(self._workspace, self._story, members, wave)
+                step.done = counted(done)
+            self._list(done)
+            raise_refused(done)
+            taken += done
+            if number == 1:
+                self._keep_older()
+        return taken
+
+    def _keep_older(self) -> None:
+        with self._report.step("keeps files of the cars as they are now") as step:
+            cars = [one for one in all_assets(self._workspace) if one.asset_type is AssetType.VEHICLE]
+            self._older = {one.subject: build_evidence(self._workspace, one, TIER) for one in cars}
+            step.done = f"{len(self._older)} evidence files"
+
+    def _list(self, taken: Sequence[Taken]) -> None:
+        titles = {str(one.path): one.says for one in self._story.chapters}
+        for one in taken:
+            events = f"{one.result.events} event{'' if one.result.events == 1 else 's'}"
+            self._report.say(f"{one.organisation:10}  {titles[one.path]}: {events} ({one.result.what})")
+
+    def _take_further(self, members: dict[str, Member], folders: Sequence[Path]) -> list[Taken]:
+        self._report.chapter("Further documents: each recorded by an organisation that may, or refused")
+        with self._report.step(f"takes in {', '.join(str(one) for one in folders)}") as step:
+            taken = take_folders(self._workspace, members, folders)
+            step.done = counted(taken)
+        for one in taken:
+            self._report.say(f"{one.result.outcome:9} {one.organisation:10}  {one.path}: {one.result.events} events")
+            for fault in one.result.faults[:FAULTS_SHOWN]:
+                self._report.say(f"          {fault.pointer or '/'}  {fault.code}: {fault.message}")
+            if len(one.result.faults) > FAULTS_SHOWN:
+                self._report.say(f"          and {len(one.result.faults) - FAULTS_SHOWN} more")
+        return taken
+
+    def _verify(self, trust: Trust) -> list[Proven]:
+        self._report.chapter("The proof: every asset from its evidence file alone, by nothing but the trust file")
+        with self._report.step("builds and verifies evidence") as step:
+            assets = all_assets(self._workspace)
+            proven = [prove(self._workspace, asset, trust, trust.trusted_block) for asset in assets]
+            verified = sum(one.complete for one in proven)
+            size = sum(len(one.evidence) for one in proven) // 1024
+            step.done = f"{verified} of {len(proven)} assets, {size} KiB"
+        for one in proven:
+            self._report.say(one.describe())
+            if one.asset.asset_type is not AssetType.PART or not one.complete:
+                for remark in one.remarks():
+                    self._report.say(f"          {remark}")
+        return proven
+
+    def _scene(
+        self, members: dict[str, Member], trust: Trust, accepted: TrustedBlock, proven: Sequence[Proven]
+    ) -> Scene:
+        """The car with the longest history, another car, and the member who wrote most of the first."""
+        cars = [one for one in proven if one.asset.asset_type is AssetType.VEHICLE]
+        car, other = sorted(cars, key=lambda one: one.registered, reverse=True)[:2]
+        entries = self._workspace.reader().history(car.asset)
+        number = Counter(entry.organisation for entry in entries).most_common(1)[0][0]
+        insider = next(one for one in members.values() if one.organisation == number)
+        bystander = next(one for one in reversed(members.values()) if one.organisation != number)
+        older = self._older[car.asset.subject]
+        return Scene(self._workspace, Insider(self._workspace, insider), bystander, trust, accepted, car, other, older)
+
+    def _forge(self, scene: Scene) -> list[Refusal]:
+        self._report.chapter("Eleven forgeries")
+        with self._report.step("attests what the forgers need") as step:
+            staged = stage(scene)
+            step.done = "real transactions of a member with real roles"
+        refusals = []
+        for number, forgery in enumerate(FORGERIES, start=1):
+            refusal = try_one(forgery, scene, staged)
+            refusals.append(refusal)
+            self._report.say(f"{number:2}  {forgery.told}")
+            self._report.say(f"    {refusal.describe()}")
+        return refusals
+
+    def _summarise(
+        self, taken: Sequence[Taken], proven: Sequence[Proven], refusals: Sequence[Refusal], *, passed: bool
+    ) -> None:
+        verified, refused = sum(one.complete for one in proven), sum(one.refused for one in refusals)
+        events, seconds = sum(one.registered for one in proven), self._report.seconds
+        self._report.chapter(
+            f"{'PASSED' if passed else 'FAILED'}: {verified} of {len(proven)} assets verified with {events} events; "
+            f"{refused} of {len(refusals)} forgeries refused; {seconds:.1f} s"
+        )
+        value = {
+            "passed": passed,
+            "seconds": round(seconds, 3),
+            "steps": self._report.steps,
+            "documents": [{"organisation": one.organisation, **line_of(one.result)} for one in taken],
+            "assets": [one.as_json() for one in proven],
+            "forgeries": [one.as_json() for one in refusals],
+        }
+        self._report.output.result(value)
