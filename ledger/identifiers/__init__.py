@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from ledger.errors import MalformedError
 from ledger.event import AssetType
@@ -34,6 +35,7 @@ _OF_TYPE = {
 }
 
 
+@lru_cache(maxsize=4096)
 def parse_identifier(text: str, asset_type: AssetType | None = None) -> Identifier:
     """Parse an identifier and write it in its one canonical form.
 

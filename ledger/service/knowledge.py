@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import sqlalchemy
 from sqlmodel import Session, col, select
 
-from ledger.errors import ConflictError, NotAuthorisedError
+from ledger.errors import ConflictError, MalformedError, NotAuthorisedError, RuleError
 from ledger.event import AssetReference, AssetType, Event
-from ledger.kinds import Kind
+from ledger.identifiers import parse_identifier
+from ledger.kinds import Kind, kind_by_name
+from ledger.proof.subject import namespace_id
 from ledger.service.contracts import Contracts
 from ledger.store.chain_index import Head, Namespace, Organisation
 from ledger.store.database import Database
@@ -60,6 +63,7 @@ class Knowledge:
             self._roles = {row.id: 0 if row.suspended else row.roles for row in rows}
             self._load_assets(session, references)
             self._load_events(session, scope, list(keys))
+        self._load_namespaces([key for event in keys.values() for key in _namespaces_to_ask(event)])
 
     def forget_pending(self, *, projected: bool) -> None:
         """Drop what SQL has by now: assets and events, and statuses too once the index followed the chain."""
@@ -147,10 +151,28 @@ class Knowledge:
                 self._loaded.events[scope, key] = content
 
     def _load_namespaces(self, keys: Sequence[bytes]) -> None:
-        if not keys:
-            return
-        self._namespaces.update(dict.fromkeys(keys, 0))
-        with self._database.read() as session:
-            question = select(Namespace).where(col(Namespace.namespace).in_(keys)).order_by(col(Namespace.position))
-            for row in session.exec(question):
-                self._namespaces[row.namespace] = row.organisation
+        wanted = list(dict.fromkeys(keys))
+        self._namespaces.update(dict.fromkeys(wanted, 0))
+        for start in range(0, len(wanted), _LOOK_UP):
+            part = wanted[start : start + _LOOK_UP]
+            with self._database.read() as session:
+                question = select(Namespace).where(col(Namespace.namespace).in_(part)).order_by(col(Namespace.position))
+                for row in session.exec(question):
+                    self._namespaces[row.namespace] = row.organisation
+
+
+def _namespaces_to_ask(event: Event) -> list[bytes]:
+    """Namespaces that decide over a genesis; what is wrong with it is said where it is planned."""
+    with suppress(RuleError, MalformedError):
+        if kind_by_name(event.kind).genesis:
+            return namespace_ids(event.asset)
+    return []
+
+
+def namespace_ids(asset: AssetReference) -> list[bytes]:
+    """Namespaces that an asset's identifier may belong to, longest prefix first, 32 bytes each.
+
+    Raises: MalformedError, where the identifier names no such asset.
+    """
+    identifier = parse_identifier(asset.identifier, asset.asset_type)
+    return [namespace_id(scheme, prefix) for scheme, prefix in identifier.namespaces]

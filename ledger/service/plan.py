@@ -22,7 +22,7 @@ from ledger.event import AssetReference, Document, Event, Json
 from ledger.identifiers import parse_identifier
 from ledger.kinds import Kind, kind_by_name, next_status
 from ledger.proof.subject import SALT_BYTES, namespace_id, subject
-from ledger.service.knowledge import Draft, Knowledge, KnownAsset
+from ledger.service.knowledge import Draft, Knowledge, KnownAsset, namespace_ids
 
 REGISTRAR_ROLE = "register"
 
@@ -143,8 +143,7 @@ class Planner:
 
     def _check_namespace(self, event: Event, kind: Kind) -> None:
         """Only the holder of the longest registered prefix registers; a registrar may where nobody holds one."""
-        identifier = parse_identifier(event.asset.identifier, event.asset.asset_type)
-        holder = self._knowledge.holder([namespace_id(scheme, prefix) for scheme, prefix in identifier.namespaces])
+        holder = self._knowledge.holder(namespace_ids(event.asset))
         if holder == self._organisation or (holder is None and kind.role == REGISTRAR_ROLE):
             return
         whose = "nobody's" if holder is None else f"organisation {holder}'s"
