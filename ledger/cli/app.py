@@ -1,24 +1,29 @@
 """The command's frame: global options, one workspace, errors to exit codes.
 
 Exit codes: 0 done or verified · 1 refused, refuted, or differences found · 2 malformed, or wrong usage ·
-3 undetermined: a source did not answer, or the evidence is too old to judge by.
+3 undetermined: a source did not answer, or the evidence is too old to judge by · 130 interrupted.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from getpass import getpass
 from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from ledger.cli.output import Output
 from ledger.errors import (
+    ConfigurationError,
     DocumentError,
     MalformedError,
+    MissingError,
     RuleError,
     SourceError,
     StaleError,
@@ -28,10 +33,13 @@ from ledger.errors import (
 from ledger.service.settings import Settings, load_settings
 from ledger.service.workspace import Workspace
 
-EXIT_DONE, EXIT_REFUSED, EXIT_MALFORMED, EXIT_UNDETERMINED = 0, 1, 2, 3
+EXIT_DONE, EXIT_REFUSED, EXIT_MALFORMED, EXIT_UNDETERMINED, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+DEFAULT_HOME = Path(".vinculum")
+_JSON = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+_Function = TypeVar("_Function", bound=Callable[..., object])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Frame:
     """What every command gets.
 
@@ -54,22 +62,62 @@ class Frame:
     @contextmanager
     def workspace(self) -> Iterator[Workspace]:
         """Open the home; everything is given back at the end."""
-        prompt = _ask if sys.stdin.isatty() else None
+        prompt = _ask if sys.stdin is not None and sys.stdin.isatty() else None
         with Workspace(self.settings, prompt) as workspace:
             yield workspace
 
 
 def frame_of(context: typer.Context) -> Frame:
-    """The frame that the main callback made."""
+    """The frame that ``main`` made."""
     frame = context.obj
     if not isinstance(frame, Frame):
         raise TypeError("the command was called without its frame")
     return frame
 
 
+def group(text: str) -> typer.Typer:
+    """A command with commands below it."""
+    return typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def command(app: typer.Typer, name: str, *examples: str) -> Callable[[_Function], _Function]:
+    """Register a command: with ``--json`` wherever it stands on the line, and with examples in its help.
+
+    Args:
+        app: Where it goes.
+        name: Its name.
+        examples: Whole command lines.
+    """
+    lines = "\n".join(f"  {example}" for example in examples)
+
+    def register(function: _Function) -> _Function:
+        app.command(name, epilog=f"\b\nExamples:\n{lines}")(_with_json(function))
+        return function
+
+    return register
+
+
+def _with_json(function: Callable[..., object]) -> Callable[..., object]:
+    """The same command with the option ``--json``, which switches the output of its frame."""
+
+    @wraps(function)
+    def run(*, as_json: bool, **given: Any) -> object:
+        if as_json:
+            frame_of(given["context"]).output.as_json = True
+        return function(**given)
+
+    hints = {**get_type_hints(function, include_extras=True), "as_json": _JSON}
+    parameters = [*inspect.signature(function).parameters.values()]
+    parameters.append(inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False))
+    typed = [one.replace(annotation=hints[one.name]) for one in parameters]
+    run.__annotations__ = hints
+    run.__signature__ = inspect.Signature(typed)  # type: ignore[attr-defined]
+    return run
+
+
 def exit_code_of(error: VinculumError) -> int:
     """Say with which code a command ends on an error."""
-    if isinstance(error, MalformedError):
+    if isinstance(error, MalformedError | ConfigurationError):
         return EXIT_MALFORMED
     if isinstance(error, SourceError | StaleError):
         return EXIT_UNDETERMINED
@@ -86,11 +134,21 @@ def report(output: Output, error: VinculumError) -> None:
         output.result({"error": type(error).__name__, "message": str(error)} | ({"faults": listed} if faults else {}))
         return
     if not faults:
-        output.warn(f"{type(error).__name__}: {error}")
+        output.warn(f"{_word_of(error)}: {error}")
         return
     output.warn(f"{error.name if isinstance(error, DocumentError) else 'document'}: refused, nothing was recorded")
     for fault in faults:
         output.warn(f"  {fault.pointer or '/'}  {fault.code}: {fault.message}")
+
+
+def _word_of(error: VinculumError) -> str:
+    if isinstance(error, ConfigurationError):
+        return "not possible"
+    if isinstance(error, MissingError):
+        return "missing"
+    if isinstance(error, SourceError):
+        return "no answer"
+    return "malformed" if isinstance(error, MalformedError) else "refused"
 
 
 def _ask() -> str:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from sqlmodel import col, select
 
 from ledger.errors import NotAuthorisedError, SourceError, VerificationError
+from ledger.event import AssetType
 from ledger.kinds import role_bit, role_names
 from ledger.proof.subject import namespace_id
 from ledger.service.network import COUNCIL
+from ledger.service.read import AssetRecord
 from ledger.service.record import Recipient
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import Account, IssuerKey, Namespace, Organisation
+from ledger.store.document_index import Asset
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,14 @@ def namespaces(workspace: Workspace) -> list[Namespace]:
 def namespace_digests(prefixes: Sequence[tuple[str, tuple[int, str]]]) -> dict[bytes, str]:
     """Texts of prefixes by what stands for them on the chain."""
     return {namespace_id(*prefix): text for text, prefix in prefixes}
+
+
+def all_assets(workspace: Workspace) -> list[AssetRecord]:
+    """Every asset that is known here, in the order of type and identifier."""
+    workspace.projector.sync()
+    with workspace.database.read() as session:
+        rows = session.exec(select(Asset).order_by(col(Asset.asset_type), col(Asset.identifier))).all()
+    return [AssetRecord(AssetType(row.asset_type), row.subject, row.identifier) for row in rows]
 
 
 def _keystores(workspace: Workspace) -> dict[bytes, str]:

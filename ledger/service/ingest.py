@@ -243,7 +243,7 @@ class _Ingest:
             document = parse_document(data, as_of=datetime.now(UTC), hint=hint)
         except MalformedError as error:
             raise refused(error, source.name) from None
-        return resolve_attachments(document, None if source.path is None else source.path.parent)
+        return resolve_attachments(document, source.place)
 
     def _is_known(self, source: Source, digest: bytes) -> bool:
         """Say so where these very bytes were taken in before."""

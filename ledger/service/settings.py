@@ -121,7 +121,7 @@ def load_settings(home: Path) -> Settings:
     path = home / FILE_NAME
     try:
         values = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
-        return Settings(**{**values, "home": home})
+        return Settings(**{**values, "home": home}).model_copy(update={"home": home})
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from None
     except ValidationError as error:

@@ -25,11 +25,20 @@ class Source:
 
     Attributes:
         name: As it is reported.
-        path: Where it lies; None for standard input.
+        path: Where it lies; None for standard input, or where the bytes are given.
+        data: The bytes themselves, where they lie nowhere.
+        folder: Where such a document's attachments lie; None where it can have none.
     """
 
     name: str
     path: Path | None
+    data: bytes | None = None
+    folder: Path | None = None
+
+    @property
+    def place(self) -> Path | None:
+        """The folder that attachments are looked for in."""
+        return self.folder if self.path is None else self.path.parent
 
     @property
     def is_table(self) -> bool:
@@ -77,6 +86,8 @@ def read_source(source: Source) -> bytes:
 
     Raises: DocumentError, where it is too large, no regular file, or cannot be read.
     """
+    if source.data is not None:
+        return source.data
     with open_source(source) as stream:
         size = None if source.path is None else os.fstat(stream.fileno()).st_size
         data = b"" if size is not None and size > MAX_DOCUMENT_BYTES else stream.read(MAX_DOCUMENT_BYTES + 1)

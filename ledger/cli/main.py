@@ -1,0 +1,108 @@
+"""The command ``vinculum``: its groups, and the way from any error to an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from ledger.cli import checking, giving, network, organisations, reading, recording
+from ledger.cli.app import (
+    DEFAULT_HOME,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_UNDETERMINED,
+    Frame,
+    exit_code_of,
+    frame_of,
+    report,
+)
+from ledger.cli.output import Output
+from ledger.errors import VinculumError
+
+EXIT_BROKEN_PIPE = 141
+
+app = typer.Typer(
+    name="vinculum",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="A permissioned ledger that gives every battery, vehicle and part one verifiable life story.",
+    epilog=(
+        "\b\nExit codes:\n  0  done, or verified\n  1  refused, refuted, or differences found\n"
+        "  2  malformed, or wrong usage\n  3  undetermined: a source did not answer\n"
+        "\b\nExamples:\n  vinculum init && vinculum up\n  vinculum org add cell-maker --role make --role member\n"
+        "  vinculum ingest passport.json --as cell-maker\n  vinculum history VCU4EZ7R9K1004176"
+    ),
+)
+for _part in (network, recording, reading, giving, checking):
+    _part.register(app)
+organisations.register(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"vinculum {version('vinculum')}")
+        except PackageNotFoundError:
+            typer.echo("vinculum, not installed")
+        raise typer.Exit(EXIT_DONE)
+
+
+@app.callback()
+def _frame(
+    context: typer.Context,
+    home: Annotated[
+        Path, typer.Option(envvar="VINCULUM_HOME", help="Folder with settings, keys, chain, documents and index.")
+    ] = DEFAULT_HOME,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    frame = frame_of(context)
+    frame.home = home
+    frame.output.as_json = as_json
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and end the process with its exit code; errors of ours never show a traceback."""
+    frame = Frame(DEFAULT_HOME, Output(as_json=False))
+    sys.exit(_leave(_run(frame, arguments)))
+
+
+def _run(frame: Frame, arguments: Sequence[str] | None) -> int:
+    try:
+        app(None if arguments is None else list(arguments), obj=frame, prog_name="vinculum")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else EXIT_DONE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except VinculumError as error:
+        report(frame.output, error)
+        return exit_code_of(error)
+    except BrokenPipeError:
+        return EXIT_BROKEN_PIPE
+    except OSError as error:
+        frame.output.warn(f"no answer: {error.filename or 'the system'}: {error.strerror}")
+        return EXIT_UNDETERMINED
+    return EXIT_DONE
+
+
+def _leave(code: int) -> int:
+    """Hand on what is still to be printed; whoever reads it may be gone."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    return code
+
+
+if __name__ == "__main__":
+    main()
