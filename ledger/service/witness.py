@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ledger.chain.blocks import BlockTree
-from ledger.errors import ConsistencyError, MissingError, SourceTimeoutError
+from ledger.errors import ConsistencyError, MissingError, RejectedError, SourceTimeoutError
 from ledger.proof.checkpoint import (
     Checkpoint,
     SignedCheckpoint,
@@ -94,7 +94,8 @@ def latest_checkpoint(workspace: Workspace, at_least: int, clock: Callable[[], f
     if path.exists():
         stored = parse_checkpoint(path.read_bytes())
         height = workspace.client.block_number()
-        if stored.checkpoint.size > at_least and stored.checkpoint.size + FRESH_BLOCKS > height:
+        size = stored.checkpoint.size
+        if size > at_least and size + FRESH_BLOCKS > height and _has_state(workspace, size - 1):
             return stored
     with exclusive(workspace.database, "witness"):
         _wait_for(workspace, at_least)
@@ -102,6 +103,15 @@ def latest_checkpoint(workspace: Workspace, at_least: int, clock: Callable[[], f
         path.parent.mkdir(parents=True, exist_ok=True)
         write_durably(path, signed.note.encode())
     return signed
+
+
+def _has_state(workspace: Workspace, block: int) -> bool:
+    """Whether the node can still prove anything at a block: the embedded chain forgets states when it is restarted."""
+    try:
+        workspace.client.proofs(workspace.contracts.consortium, (), block)
+    except RejectedError:
+        return False
+    return True
 
 
 def witnessed_height(workspace: Workspace, tip: int) -> int:
