@@ -100,9 +100,10 @@ abstract contract Council is Governed, ICouncil {
     function proposal(bytes32 id) external view returns (Proposal memory state, address[] memory confirmedBy) {
         state = _proposals[id];
         confirmedBy = new address[](_count(id));
+        address[] memory administrators = _administrators;
         uint256 found = 0;
-        for (uint256 i = 0; i < _administrators.length; ++i) {
-            if (_hasConfirmed(id, _administrators[i])) confirmedBy[found++] = _administrators[i];
+        for (uint256 i = 0; i < administrators.length; ++i) {
+            if (_hasConfirmed(id, administrators[i])) confirmedBy[found++] = administrators[i];
         }
     }
 
@@ -170,8 +171,9 @@ abstract contract Council is Governed, ICouncil {
     }
 
     function _count(bytes32 id) private view returns (uint256 count) {
-        for (uint256 i = 0; i < _administrators.length; ++i) {
-            if (_hasConfirmed(id, _administrators[i])) ++count;
+        address[] memory administrators = _administrators;
+        for (uint256 i = 0; i < administrators.length; ++i) {
+            if (_hasConfirmed(id, administrators[i])) ++count;
         }
     }
 

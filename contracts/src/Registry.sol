@@ -30,7 +30,7 @@ abstract contract Registry is Governed, IConsortium {
     }
 
     /// @inheritdoc IConsortium
-    function organisation(uint32 id) external view returns (Organisation memory) {
+    function organisationOf(uint32 id) external view returns (Organisation memory) {
         return _organisations[id];
     }
 

@@ -34,7 +34,7 @@ def confirm(world: World, action: bytes, *administrators: int, salt: bytes = SAL
 
 
 def suspended(world: World) -> bool:
-    return bool(world.consortium.read("organisation", MAKER)[2])
+    return bool(world.consortium.read("organisationOf", MAKER)[2])
 
 
 # ---- proposals -----------------------------------------------------------------------------------------------------

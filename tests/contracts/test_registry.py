@@ -47,7 +47,7 @@ def fresh(number: int) -> str:
 def test_enrolment(world: World) -> None:
     world.council.decide("addOrganisation", 7, 0b101, digest_of(7), world.stranger)
     assert roles_of(world, world.stranger) == (7, 0b101)
-    assert world.consortium.read("organisation", 7) == (0b101, world.chain.time, False, digest_of(7))
+    assert world.consortium.read("organisationOf", 7) == (0b101, world.chain.time, False, digest_of(7))
     world.council.decide("addOrganisation", 8, 1, digest_of(8), NOBODY)
     assert world.consortium.read("accountsOf", 8) == ()
 

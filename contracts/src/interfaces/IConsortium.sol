@@ -98,7 +98,7 @@ interface IConsortium is ICouncil {
     /// @notice The organisation of an account and what it may do now.
     function member(address account) external view returns (uint32 organisation, uint64 roles);
 
-    function organisation(uint32 id) external view returns (Organisation memory);
+    function organisationOf(uint32 id) external view returns (Organisation memory);
     function accountsOf(uint32 organisation) external view returns (address[] memory);
     function issuerKey(uint32 organisation, bytes32 thumbprint) external view returns (IssuerKey memory);
 

@@ -58,7 +58,7 @@ interface ICouncil {
     function removeAdministrator(address administrator) external;
 
     /// @notice Action: set how many must confirm, after the delay; at least 1, at most all.
-    function setThreshold(uint256 threshold) external;
+    function setThreshold(uint256 newThreshold) external;
 
     function delay() external view returns (uint48);
     function threshold() external view returns (uint256);
