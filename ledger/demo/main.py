@@ -14,6 +14,7 @@ from ledger.cli.app import exit_code_of
 from ledger.cli.app import report as report_error
 from ledger.cli.output import Output
 from ledger.demo.forgeries import FORGERIES, Refusal, try_one
+from ledger.demo.further import GUEST, enrol_guest, sources_in, take_folders
 from ledger.demo.home import make_home, running
 from ledger.demo.insider import Insider
 from ledger.demo.proving import TIER, Proven, all_assets, newest, prove
@@ -24,7 +25,6 @@ from ledger.demo.recording import (
     raise_refused,
     record_wave,
     story_waves,
-    take_folders,
 )
 from ledger.demo.report import Report
 from ledger.demo.staging import Scene, stage
@@ -34,7 +34,7 @@ from ledger.event import AssetType
 from ledger.service.evidence import build_evidence
 from ledger.service.members import Member
 from ledger.service.network import enrol_all
-from ledger.service.results import line_of
+from ledger.service.results import Outcome, line_of
 from ledger.service.trust import make_trust
 from ledger.service.workspace import Workspace
 from light_node.trust import Trust, TrustedBlock, encode_trust, parse_trust
@@ -164,16 +164,27 @@ class Show:
 
     def _take_further(self, members: dict[str, Member], folders: Sequence[Path]) -> list[Taken]:
         self._report.chapter("Further documents: each recorded by an organisation that may, or refused")
+        sources = sources_in(folders)
+        with self._report.step("enrols a guest") as step:
+            guest = enrol_guest(self._workspace, sources)
+            step.done = f"organisation {guest.organisation}, for makers that take no part"
         with self._report.step(f"takes in {', '.join(str(one) for one in folders)}") as step:
-            taken = take_folders(self._workspace, members, folders)
+            taken = take_folders(self._workspace, {**members, GUEST: guest}, sources)
             step.done = counted(taken)
         for one in taken:
-            self._report.say(f"{one.result.outcome:9} {one.organisation:10}  {one.path}: {one.result.events} events")
-            for fault in one.result.faults[:FAULTS_SHOWN]:
-                self._report.say(f"          {fault.pointer or '/'}  {fault.code}: {fault.message}")
-            if len(one.result.faults) > FAULTS_SHOWN:
-                self._report.say(f"          and {len(one.result.faults) - FAULTS_SHOWN} more")
+            self._tell(one)
         return taken
+
+    def _tell(self, one: Taken) -> None:
+        result = one.result
+        if result.outcome is not Outcome.REFUSED:
+            self._report.say(f"{result.outcome:9} {one.path}: {result.events} events, by {one.organisation}")
+            return
+        self._report.say(f"refused   {one.path}")
+        for fault in result.faults[:FAULTS_SHOWN]:
+            self._report.say(f"          {fault.pointer or '/'}  {fault.code}: {fault.message}")
+        if len(result.faults) > FAULTS_SHOWN:
+            self._report.say(f"          and {len(result.faults) - FAULTS_SHOWN} more")
 
     def _verify(self, trust: Trust) -> list[Proven]:
         self._report.chapter("The proof: every asset from its evidence file alone, by nothing but the trust file")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from ledger.service.ingest import Choice, ingest
 from ledger.service.members import Member
 from ledger.service.record import Recipient
 from ledger.service.results import Outcome, Result
-from ledger.service.sources import Source, find_sources
+from ledger.service.sources import Source
 from ledger.service.workspace import Workspace
 
 
@@ -77,7 +77,7 @@ def _record(workspace: Workspace, members: dict[str, Member], name: str, chapter
 
 
 def take(
-    workspace: Workspace, members: dict[str, Member], name: str, sources: Sequence[Source], choice: Choice
+    workspace: Workspace, members: Mapping[str, Member], name: str, sources: Sequence[Source], choice: Choice
 ) -> list[Taken]:
     """Take documents in as one organisation; every member receives the keys. Rows of tables are not listed."""
     taken: list[Taken] = []
@@ -104,32 +104,6 @@ def assets_of(chapter: Chapter) -> AbstractSet[AssetReference]:
             rows = list(parse_csv(stream, parse_mapping(chapter.mapping.read_bytes()), as_of=now))
         return {row.event.asset for row in rows if row.event is not None}
     return {event.asset for event in parse_document(chapter.path.read_bytes(), as_of=now).events}
-
-
-def take_folders(workspace: Workspace, members: dict[str, Member], folders: Sequence[Path]) -> list[Taken]:
-    """Take in what lies in further folders: each document by the first organisation that may record it.
-
-    An organisation tries what those before it could not record. What none of them may is refused, with the reasons of
-    the one that came closest: the fewest faults.
-    """
-    left, _ = find_sources([str(folder) for folder in folders], tables=False)
-    refused: dict[str, list[Taken]] = {source.name: [] for source in left}
-    taken: list[Taken] = []
-    choice = Choice(keep_going=True, any_order=True)
-    again = True
-    while again and left:
-        before = len(left)
-        for name in members:
-            results = take(workspace, members, name, left, choice)
-            taken += [one for one in results if one.result.outcome is not Outcome.REFUSED]
-            for one in results:
-                if one.result.outcome is Outcome.REFUSED:
-                    refused[one.path].append(one)
-            names = {one.path for one in results if one.result.outcome is Outcome.REFUSED}
-            left = [source for source in left if source.name in names]
-        again = len(left) < before  # what came too early for one may follow what another has recorded
-    closest = [min(refused[source.name], key=lambda one: len(one.result.faults)) for source in left]
-    return taken + closest
 
 
 def counted(taken: Sequence[Taken]) -> str:
