@@ -65,7 +65,7 @@ class CouncilSettings(_Section):
 class TrustSettings(_Section):
     """What `vinculum trust export` writes besides addresses and keys."""
 
-    witness_threshold: int = Field(3, ge=1)
+    witness_threshold: int | None = Field(None, ge=1, description="k; the smallest safe one by default")
     tolerated_liars: int = Field(1, ge=0)
     trusting_period_seconds: int = Field(14 * 86_400, ge=1)
     maximum_age_seconds: int = Field(86_400, ge=1)

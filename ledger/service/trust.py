@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlmodel import col, select
 
 from ledger.errors import MissingError
+from ledger.proof.checkpoint import check_threshold
 from ledger.proof.keccak import keccak256
 from ledger.service.witness import latest_checkpoint
 from ledger.service.workspace import Workspace
@@ -23,7 +24,9 @@ def make_trust(workspace: Workspace) -> Trust:
     contracts, chosen = workspace.contracts, workspace.settings.trust
     size = latest_checkpoint(workspace, contracts.deployment.first_block).checkpoint.size
     witnesses = _witnesses(workspace)
-    rule = WitnessRule(contracts.origin, chosen.witness_threshold, witnesses, chosen.tolerated_liars)
+    threshold = chosen.witness_threshold or (len(witnesses) + chosen.tolerated_liars) // 2 + 1
+    check_threshold(threshold, len(witnesses), chosen.tolerated_liars)
+    rule = WitnessRule(contracts.origin, threshold, witnesses, chosen.tolerated_liars)
     return Trust(
         chain_id=contracts.chain_id,
         block_hash_rule=workspace.settings.chain.block_hash_rule,

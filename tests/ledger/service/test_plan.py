@@ -1,0 +1,117 @@
+"""Planning: what may be recorded, by whom, in which state; a document is taken as a whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ledger.errors import DocumentError
+from ledger.event import AssetReference, AssetType, Document
+from ledger.service.knowledge import Knowledge
+from ledger.service.network import change_roles, suspend
+from ledger.service.plan import Planner, content_hash
+from ledger.service.workspace import Workspace
+from tests.ledger.service.conftest import MAKER_ROLES, battery, birth, document, event, record
+
+pytestmark = pytest.mark.integration
+
+
+def plan(workspace: Workspace, organisation: int, one: Document) -> object:
+    return Planner(organisation, Knowledge(workspace.database, workspace.contracts)).plan(one)
+
+
+def refusal(workspace: Workspace, organisation: int, one: Document) -> list[str]:
+    with pytest.raises(DocumentError) as caught:
+        plan(workspace, organisation, one)
+    return [f"{fault.code}: {fault.message}" for fault in caught.value.faults]
+
+
+def test_genesis_outside_the_own_namespace_is_refused(workspace: Workspace, asset: AssetReference) -> None:
+    assert "organisation 1's, not organisation 2's" in refusal(workspace, 2, document(birth(asset)))[0]
+
+
+def test_genesis_in_nobodys_namespace_needs_a_registrar(workspace: Workspace) -> None:
+    stranger = AssetReference(AssetType.BATTERY, "https://id.gs1.org/01/04012345678901/21/X1")
+    assert "nobody's" in refusal(workspace, 1, document(birth(stranger)))[0]
+
+
+def test_event_of_an_unknown_asset_is_refused(workspace: Workspace, asset: AssetReference) -> None:
+    found = refusal(workspace, 1, document(event("battery.state_of_health", asset)))
+    assert "genesis comes first" in found[0]
+
+
+def test_missing_role_is_refused(workspace: Workspace, asset: AssetReference) -> None:
+    found = refusal(workspace, 1, document(birth(asset), event("battery.declared_waste", asset, reason="x")))
+    assert found == ["not-authorised: organisation 1 lacks the role 'recycle' of battery.declared_waste"]
+
+
+def test_unknown_organisation_is_refused(workspace: Workspace, asset: AssetReference) -> None:
+    assert "unknown or suspended" in refusal(workspace, 77, document(birth(asset)))[0]
+
+
+def test_status_that_skips_a_step_is_refused(workspace: Workspace, asset: AssetReference) -> None:
+    record(workspace, "maker", document(birth(asset)))
+    found = refusal(workspace, 2, document(event("battery.recycled", asset, recycled_at="2026-06-01T08:00:00Z")))
+    assert found[0].startswith("illegal-transition")
+    assert "waste" in found[0]
+
+
+def test_every_fault_of_a_document_is_listed_and_nothing_assumed(workspace: Workspace, asset: AssetReference) -> None:
+    knowledge = Knowledge(workspace.database, workspace.contracts)
+    bad = document(birth(asset), event("battery.declared_waste", asset), event("vehicle.sold", asset))
+    with pytest.raises(DocumentError) as caught:
+        Planner(1, knowledge).plan(bad)
+    assert len(caught.value.faults) == 2
+    assert len(Planner(1, knowledge).plan(document(birth(asset))).planned) == 1
+
+
+def test_second_genesis_of_one_identifier_is_a_conflict(workspace: Workspace, asset: AssetReference) -> None:
+    record(workspace, "maker", document(birth(asset)))
+    assert refusal(workspace, 1, document(birth(asset, model="B")))[0].startswith("conflict")
+
+
+def test_same_event_again_is_a_repetition(workspace: Workspace, asset: AssetReference) -> None:
+    first = record(workspace, "maker", document(birth(asset), event("battery.state_of_health", asset, "soh-1")))
+    again = record(workspace, "maker", document(birth(asset), event("battery.state_of_health", asset, "soh-1")))
+    assert (len(first.events), len(first.repeated)) == (2, 0)
+    assert (len(again.events), len(again.repeated)) == (0, 2)
+
+
+def test_same_id_with_other_content_is_a_conflict(workspace: Workspace, asset: AssetReference) -> None:
+    record(workspace, "maker", document(birth(asset), event("battery.state_of_health", asset, "soh-1", cycle_count=1)))
+    changed = document(event("battery.state_of_health", asset, "soh-1", cycle_count=2))
+    assert refusal(workspace, 1, changed)[0].startswith("conflict")
+
+
+def test_suspended_organisation_is_refused_until_it_is_resumed(workspace: Workspace, asset: AssetReference) -> None:
+    record(workspace, "maker", document(birth(asset)))
+    suspend(workspace, 2)
+    note = document(event("battery.state_of_health", asset))
+    try:
+        assert "suspended" in refusal(workspace, 2, note)[0]
+    finally:
+        suspend(workspace, 2, resume=True)
+    plan(workspace, 2, note)
+
+
+def test_role_that_was_taken_away_is_refused(workspace: Workspace, numbers: Callable[[], int]) -> None:
+    asset = battery(numbers())
+    record(workspace, "maker", document(birth(asset)))
+    change_roles(workspace, 1, ["make", "member"])
+    try:
+        assert "lacks the role" in refusal(workspace, 1, document(event("battery.state_of_health", asset)))[0]
+    finally:
+        change_roles(workspace, 1, MAKER_ROLES)
+
+
+def test_content_hash_covers_what_an_event_says(asset: AssetReference) -> None:
+    base = event("battery.state_of_health", asset, "id", cycle_count=1)
+    others = [
+        event("battery.state_of_health", asset, "id", cycle_count=2),
+        event("battery.state_of_health", asset, "other", cycle_count=1),
+        event("battery.negative_event", asset, "id", cycle_count=1),
+        event("battery.state_of_health", battery(99), "id", cycle_count=1),
+    ]
+    assert len({content_hash(one) for one in (base, *others)}) == 5
+    assert content_hash(base) == content_hash(event("battery.state_of_health", asset, "id", cycle_count=1))
