@@ -17,6 +17,7 @@ from ledger.event import AssetType
 
 NO_ADDRESS = bytes(20)
 DEPLOY_GAS = 12_000_000
+ACTION_GAS = 5_000_000
 
 CONFIRM = Function("confirm(bytes,bytes32)", "bytes32,bool")
 MEMBER = Function("member(address)", "uint32,uint64")

@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ipfs.cid import cid_from_digest
 from ledger.access import Tier
 from ledger.chain.blocks import BlockTree
-from ledger.credential.jose import parse_jwk
 from ledger.identifiers import parse_identifier
 from ledger.proof.evidence import (
     AccountProof,
@@ -28,10 +26,10 @@ from ledger.proof.evidence_slots import consortium_slots
 from ledger.proof.fold import Meta, leaf
 from ledger.proof.merkle import inclusion_path
 from ledger.proof.slots import head_slot
-from ledger.service.read import AssetRecord, Entry, ReadCredential, Reader, visible_names
+from ledger.service.presentable import presentable, read_key
+from ledger.service.read import AssetRecord, Entry, ReadCredential, visible_names
 from ledger.service.witness import latest_checkpoint
 from ledger.service.workspace import Workspace
-from ledger.strict_json import parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +63,14 @@ def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare
     """
     workspace.projector.sync()
     reader = workspace.reader()
-    entries = reader.history(asset)
-    note = latest_checkpoint(workspace, entries[-1].block_number if entries else 0)
+    so_far = reader.history(asset)
+    note = latest_checkpoint(workspace, so_far[-1].block_number if so_far else 0)
     block = note.checkpoint.size - 1
-    shown = [_show(reader, entry, tier) for entry in entries if entry.block_number <= block]
+    entries = [entry for entry in reader.history(asset) if entry.block_number <= block]  # some came while we waited
+    shown = [
+        _show(entry, credential, tier)
+        for entry, credential in zip(entries, presentable(workspace, entries), strict=True)
+    ]
     with workspace.database.read() as session:
         path = inclusion_path(BlockTree(session), block, note.checkpoint.size)
     evidence = Evidence(
@@ -85,8 +87,7 @@ def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare
     return encode_evidence(evidence)
 
 
-def _show(reader: Reader, entry: Entry, tier: Tier) -> Shown:
-    credential = reader.read(entry.digest)
+def _show(entry: Entry, credential: ReadCredential, tier: Tier) -> Shown:
     return Shown(entry, credential, visible_names(entry.kind, credential.claims, tier, identity=entry.kind.genesis))
 
 
@@ -134,10 +135,5 @@ def _consortium_slots(
 
 def _issuers(workspace: Workspace, shown: Sequence[Shown]) -> tuple[IssuerKey, ...]:
     wanted = {(item.entry.organisation, item.credential.key_id) for item in shown if item.names}
-    keys = [IssuerKey(organisation, _jwk(workspace, thumbprint)) for organisation, thumbprint in wanted]
+    keys = [IssuerKey(organisation, dict(read_key(workspace, thumbprint).jwk)) for organisation, thumbprint in wanted]
     return tuple(sorted(keys, key=issuer_order))
-
-
-def _jwk(workspace: Workspace, thumbprint: bytes) -> dict[str, str]:
-    """Fetch a public key: its RFC 7638 thumbprint is the digest of its canonical JSON, so the CID of its document."""
-    return dict(parse_jwk(parse_json(workspace.documents.get(cid_from_digest(thumbprint)), what="JWK")).jwk)

@@ -253,6 +253,9 @@ def decide_all(workspace: Workspace, actions: Sequence[bytes]) -> list[Decision]
     """
     signers = _administrators(workspace)
     consortium, client = workspace.contracts.consortium, workspace.client
+    for refusal in client.simulate([(consortium, consortium, action, calls.ACTION_GAS) for action in actions]):
+        if refusal is not None:  # what the council decides, the contract does by calling itself
+            raise refusal
     needed, salts = int(client.call(consortium, _THRESHOLD)), [os.urandom(32) for _ in actions]
     confirmations = [calls.CONFIRM.encode(action, salt) for action, salt in zip(actions, salts, strict=True)]
     sent = [(consortium, calldata) for calldata in confirmations]

@@ -11,7 +11,7 @@ from sqlmodel import select
 from ledger.access import Tier
 from ledger.credential.jose import Algorithm, generate_private_key
 from ledger.errors import ConfigurationError, MissingError, RuleError
-from ledger.event import AssetReference
+from ledger.event import AssetReference, Json
 from ledger.service.evidence import build_evidence
 from ledger.service.members import encode_profile, parse_profile
 from ledger.service.network import (
@@ -29,10 +29,12 @@ from ledger.service.trust import make_trust
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import IssuerKey, Organisation
 from light_node.judgement import judge
-from light_node.verdict import Outcome
-from tests.ledger.service.conftest import birth, document, record
+from light_node.verdict import Mark, Outcome
+from tests.ledger.service.conftest import birth, document, event, record
 
 pytestmark = pytest.mark.integration
+
+HEALTH: dict[str, Json] = {"measured_at": "2026-06-01T08:00:00Z", "state_of_health_percent": 99.5}
 
 
 def test_home_is_made_once(workspace: Workspace) -> None:
@@ -70,19 +72,19 @@ def test_unknown_organisation_has_no_profile(workspace: Workspace) -> None:
 
 
 def test_namespace_of_an_unknown_organisation_is_refused(workspace: Workspace) -> None:
-    with pytest.raises(RuleError, match="UnknownOrganisation"):
+    with pytest.raises(RuleError, match="no organisation 99"):
         assign_namespace(workspace, 1, "XXX", 99)
 
 
 def test_same_namespace_twice_is_refused(workspace: Workspace) -> None:
     assign_namespace(workspace, 1, "XYZ", 1)
-    with pytest.raises(RuleError, match="NamespaceUnchanged"):
+    with pytest.raises(RuleError, match="is of organisation 1 already"):
         assign_namespace(workspace, 1, "XYZ", 1)
 
 
 def test_suspending_twice_is_refused(workspace: Workspace) -> None:
     suspend(workspace, 2)
-    with pytest.raises(RuleError, match="SuspensionUnchanged"):
+    with pytest.raises(RuleError, match="already"):
         suspend(workspace, 2)
     suspend(workspace, 2, resume=True)
     with workspace.database.read() as session:
@@ -95,9 +97,9 @@ def test_key_is_revoked_once(workspace: Workspace) -> None:
     key = generate_private_key(Algorithm.ES256, os.urandom).public
     add_issuer_key(workspace, "other", key)
     revoke_issuer_key(workspace, "other", key.thumbprint)
-    with pytest.raises(RuleError, match="IssuerKeyIsRevoked"):
+    with pytest.raises(RuleError, match="revoked"):
         revoke_issuer_key(workspace, "other", key.thumbprint)
-    with pytest.raises(RuleError, match="UnknownIssuerKey"):
+    with pytest.raises(RuleError, match="key"):
         revoke_issuer_key(workspace, "maker", key.thumbprint)
 
 
@@ -118,9 +120,13 @@ def test_revocation_from_the_past_leaves_a_dispute_and_the_earlier_past_valid(
     """Last: it ends the maker's key."""
     record(workspace, "maker", document(birth(asset)))
     found = workspace.reader().asset(asset.identifier)
-    entry = workspace.reader().history(found)[0]
-    revoke_from(workspace, 1, workspace.member("maker").issuer.public.thumbprint, entry.attested_at)
+    born = workspace.reader().history(found)[0].attested_at
+    while workspace.client.header().timestamp <= born:
+        time.sleep(0.1)
+    record(workspace, "maker", document(event("battery.state_of_health", asset, **HEALTH)))
+    doubted = workspace.reader().history(found)[1].attested_at
+    revoke_from(workspace, 1, workspace.member("maker").issuer.public.thumbprint, doubted)
     verdict = judge(build_evidence(workspace, found, Tier.AUTHORITIES), make_trust(workspace), now=int(time.time()))
     assert verdict.outcome is Outcome.VERIFIED
     assert verdict.account is not None
-    assert verdict.account.events[0].marks
+    assert [event.marks for event in verdict.account.events] == [frozenset(), {Mark.DISPUTED}]
