@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlmodel import func, select
+
 from ledger.access import Tier
 from ledger.chain.blocks import BlockTree
 from ledger.identifiers import parse_identifier
@@ -30,6 +32,7 @@ from ledger.service.presentable import presentable, read_key
 from ledger.service.read import AssetRecord, Entry, ReadCredential, visible_names
 from ledger.service.witness import latest_checkpoint
 from ledger.service.workspace import Workspace
+from ledger.store.chain_index import GovernanceEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare
     workspace.projector.sync()
     reader = workspace.reader()
     so_far = reader.history(asset)
-    note = latest_checkpoint(workspace, so_far[-1].block_number if so_far else 0)
+    note = latest_checkpoint(workspace, max(so_far[-1].block_number if so_far else 0, _last_change(workspace)))
     block = note.checkpoint.size - 1
     entries = [entry for entry in reader.history(asset) if entry.block_number <= block]  # some came while we waited
     shown = [
@@ -85,6 +88,12 @@ def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare
         issuers=_issuers(workspace, shown),
     )
     return encode_evidence(evidence)
+
+
+def _last_change(workspace: Workspace) -> int:
+    """The last block in which an organisation, key or namespace changed: evidence must not be older than that."""
+    with workspace.database.read() as session:
+        return session.exec(select(func.max(GovernanceEvent.block_number))).one() or 0
 
 
 def _show(entry: Entry, credential: ReadCredential, tier: Tier) -> Shown:
