@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from ipfs.cid import parse_cid
 from ipfs.store import read_file
 from ledger.credential.capsule import open_capsule, seal_capsule
-from ledger.credential.capsule_format import KEY_BYTES, PREFIX_BYTES, CapsuleReference, describe_file
+from ledger.credential.capsule_format import PREFIX_BYTES, CapsuleReference, describe_file
 from ledger.credential.false_key import encode_false_key_proof, parse_false_key_proof, prove_false_key, verify_false_key
 from ledger.credential.grant import open_grant, verify_grant
 from ledger.credential.jose import SigningKey
 from ledger.credential.sd_jwt import SdJwt, issue, parse_sd_jwt
 from ledger.demo import tampering
-from ledger.demo.staging import Scene, Staged
+from ledger.demo.staging import OTHERWISE, Scene, Staged
 from ledger.errors import VerificationError
 from ledger.event import Json
 from ledger.kinds import kind_by_number
@@ -207,14 +207,17 @@ def changed_raw_file(scene: Scene, _: Staged) -> Found | None:
     return _opened(seal_capsule(manifest, [[data] for data in contents], key, os.urandom(PREFIX_BYTES)), key, reference)
 
 
-def false_capsule_key(scene: Scene, _: Staged) -> Found | None:
-    """Grant a key that opens a capsule to other contents; the signed grant proves who lied."""
+def false_capsule_key(scene: Scene, staged: Staged) -> Found | None:
+    """Grant the second key of a capsule, which opens to other contents; the signed grant proves who lied."""
     insider, victim = scene.insider, scene.bystander
-    entry = next(one for one in scene.history if one.organisation == insider.member.organisation)
-    reference, issuer = _reference(scene, entry.digest), insider.member.issuer.public
-    grant = insider.grant(victim.organisation, victim.recipient.public, [(reference.cid, os.urandom(KEY_BYTES))])
+    digest, double = staged.double
+    reference, issuer = _reference(scene, digest), insider.member.issuer.public
+    if OTHERWISE not in double.under(double.second):
+        raise ValueError("the second key does not open the capsule to other contents")
+    grant = insider.grant(victim.organisation, victim.recipient.public, [(reference.cid, double.second)])
     verified = verify_grant(grant, issuer)
-    found = _opened(_sealed(scene, reference), open_grant(verified, victim.recipient)[reference.cid], reference)
+    key = open_grant(verified, victim.recipient)[reference.cid]
+    found = _opened(_sealed(scene, reference), key, reference)
     if found is None:
         return None
     proof = encode_false_key_proof(prove_false_key(verified, victim.recipient, reference))
@@ -314,7 +317,7 @@ FORGERIES = (
     ),
     Forgery(
         "false-capsule-key",
-        "a capsule key is granted that opens to other contents",
+        "a capsule is made to open under two keys, to other contents under the one that is granted",
         ("ContentMismatchError", CAPSULE),
         false_capsule_key,
     ),

@@ -13,13 +13,19 @@ from datetime import UTC, datetime
 
 from ipfs.batch import Batch
 from ledger.chain import calls
+from ledger.credential.base64url import encode_base64url
+from ledger.credential.binding import Binding, claims_of, coarse_time, schema_of
+from ledger.credential.capsule_format import CapsuleReference, commit_key
+from ledger.credential.disclosure import make_disclosures
 from ledger.credential.grant import context_for, seal_grant
 from ledger.credential.grant_format import Grant, encode_grant
 from ledger.credential.recipient import RecipientKey
+from ledger.credential.sd_jwt import issue
+from ledger.demo.double_capsule import DoubleCapsule, make_double_capsule
 from ledger.event import AssetReference, AssetType, Event, Json
 from ledger.kinds import Kind, kind_by_name
 from ledger.proof.subject import SALT_BYTES, subject
-from ledger.service.issue import IssuedEvent, Issuer
+from ledger.service.issue import JTI_BYTES, IssuedEvent, Issuer, claims_to_disclose
 from ledger.service.members import Member
 from ledger.service.plan import PlannedEvent, content_hash
 from ledger.service.record import MEMBER_POLICY
@@ -42,8 +48,8 @@ class Insider:
 
     def __init__(self, workspace: Workspace, member: Member) -> None:
         self._workspace, self.member = workspace, member
-        names: dict[str, str] = {kind: workspace.contracts.log_name(kind) for kind in AssetType}
-        self._issuer = Issuer(member, names)
+        self._names: dict[str, str] = {kind: workspace.contracts.log_name(kind) for kind in AssetType}
+        self._issuer = Issuer(member, self._names)
 
     def plan(
         self, asset: AssetReference, own: bytes, kind: str, fields: dict[str, Json], salt: bytes | None = None
@@ -66,6 +72,30 @@ class Insider:
             batch.put(self._workspace.documents)
         self.grant(self.member.organisation, self.member.recipient.public, [(issued.capsule_cid, issued.capsule_key)])
         return issued
+
+    def sign_double(self, planned: PlannedEvent, told: bytes) -> tuple[bytes, DoubleCapsule]:
+        """Sign a credential whose capsule has two keys; return its digest, and the capsule."""
+        disclosures = make_disclosures(claims_to_disclose(planned), os.urandom)
+        double = make_double_capsule(disclosures, told)
+        with Batch() as batch:
+            cid = str(batch.add_file([double.sealed]))
+            files = tuple(one.salted_hash for one in double.manifest.files)
+            capsule = CapsuleReference(cid, commit_key(double.first), files)
+            binding = Binding(
+                subject=planned.subject,
+                kind=planned.kind.number,
+                schema=schema_of(planned.kind.name),
+                log=self._names[planned.event.asset.asset_type],
+                organisation=self.member.organisation,
+                jti=encode_base64url(os.urandom(JTI_BYTES)),
+                issued_at=coarse_time(int(time.time())),
+                capsule=capsule,
+            )
+            credential = issue(claims_of(binding), disclosures, self.member.issuer, os.urandom)
+            batch.add(credential.jwt.encode("ascii"))
+            batch.put(self._workspace.documents)
+        self.grant(self.member.organisation, self.member.recipient.public, [(cid, double.first)])
+        return credential.digest, double
 
     def grant(self, organisation: int, recipient: RecipientKey, keys: Sequence[tuple[str, bytes]]) -> Grant:
         """Sign a grant of any keys; nobody stops him from granting false ones."""

@@ -38,6 +38,7 @@ from ledger.service.results import Outcome, line_of
 from ledger.service.trust import make_trust
 from ledger.service.workspace import Workspace
 from light_node.trust import Trust, TrustedBlock, encode_trust, parse_trust
+from light_node.verdict import EventState
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FAILED = 1
@@ -117,8 +118,10 @@ class Show:
             taken += self._take_further(members, folders)
         proven = self._verify(trust)
         accepted = newest(proven, trust.trusted_block)
-        refusals = self._forge(self._scene(members, trust, accepted, proven))
-        passed = all(one.complete for one in proven) and all(one.refused for one in refusals)
+        scene = self._scene(members, trust, accepted, proven)
+        refusals = self._forge(scene)
+        after = self._verify_after(scene)
+        passed = all(one.complete for one in (*proven, after)) and all(one.refused for one in refusals)
         self._summarise(taken, proven, refusals, passed=passed)
         return passed
 
@@ -226,6 +229,14 @@ class Show:
             self._report.say(f"{number:2}  {forgery.told}")
             self._report.say(f"    {refusal.describe()}")
         return refusals
+
+    def _verify_after(self, scene: Scene) -> Proven:
+        """The car that the insider wrote to: what he attested stands there for good, and proves nothing."""
+        with self._report.step("verifies the car that was written to") as step:
+            after = prove(self._workspace, scene.other.asset, scene.trust, scene.accepted)
+            withheld = sum(one.state is not EventState.OPENED for one in after.account.events) if after.account else 0
+            step.done = f"{after.describe()}; {withheld} of the events withheld, with no judgement on them"
+        return after
 
     def _summarise(
         self, taken: Sequence[Taken], proven: Sequence[Proven], refusals: Sequence[Refusal], *, passed: bool

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.access import Tier
+from ledger.demo.double_capsule import DoubleCapsule
 from ledger.demo.insider import Attested, Insider
 from ledger.demo.proving import Proven
 from ledger.event import AssetReference
@@ -19,6 +20,8 @@ from light_node.trust import Trust, TrustedBlock
 
 SECOND_BIRTH = "vehicle.registered_by_registrar"
 OTHER_KIND = "vehicle.inspected"
+OBSERVED = "any.observation"
+OTHERWISE = b"No damage of any kind was found on this vehicle; all panels are original.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +66,17 @@ class Staged:
         foreign: Number, in the other car's history, of a digest that is of an event of the first car; its credential.
         renamed: Number of an own event of the other car, attested again as another kind; its credential.
         second: The second subject of the first car's VIN.
+        double: Digest of a credential of the other car whose capsule has two keys, and that capsule.
     """
 
     foreign: tuple[int, str]
     renamed: tuple[int, str]
     second: AssetRecord
+    double: tuple[bytes, DoubleCapsule]
 
 
 def stage(scene: Scene) -> Staged:
-    """Attest another asset's event, an event under another kind, and a second subject: real transactions."""
+    """Attest what the forgeries need: real transactions, that the contracts see nothing wrong with."""
     workspace, other = scene.workspace, scene.other.asset
     own = [
         entry for entry in workspace.reader().history(other) if entry.organisation == scene.insider.member.organisation
@@ -79,11 +84,15 @@ def stage(scene: Scene) -> Staged:
     foreign, renamed = _serviced(scene), own[-1]
     vin = AssetReference(scene.car.asset.asset_type, scene.car.asset.identifier)
     birth = scene.insider.sign(scene.insider.birth(vin, SECOND_BIRTH))
+    told = AssetReference(other.asset_type, other.identifier)
+    observation = scene.insider.plan(told, other.subject, OBSERVED, {"description": "Looked over before the sale"})
+    digest, double = scene.insider.sign_double(observation, OTHERWISE)
     length = scene.other.registered
     scene.insider.attest(
         (
             Attested(other.asset_type, other.subject, kind_by_number(foreign.kind.number), foreign.digest),
             Attested(other.asset_type, other.subject, kind_by_name(OTHER_KIND), renamed.digest),
+            Attested(other.asset_type, other.subject, observation.kind, digest),
             Attested(vin.asset_type, birth.planned.subject, birth.planned.kind, birth.digest),
         )
     )
@@ -92,6 +101,7 @@ def stage(scene: Scene) -> Staged:
         (length + 1, reader.credential(foreign.digest).text),
         (length + 2, reader.credential(renamed.digest).text),
         AssetRecord(vin.asset_type, birth.planned.subject, vin.identifier),
+        (digest, double),
     )
 
 

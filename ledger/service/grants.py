@@ -82,7 +82,7 @@ def _keys(workspace: Workspace, reader: Reader, digests: Sequence[bytes]) -> Ite
         jwt = workspace.documents.get(cid_from_digest(digest)).decode("ascii", "replace")
         capsule = reference_of(parse_sd_jwt(f"{jwt}~").jws)
         try:
-            key = reader.capsule_key(capsule.cid)
+            key = reader.capsule_key(capsule.cid, capsule.key_commitment)
         except MissingError:
             continue
         verify_key(key, capsule.key_commitment)

@@ -14,7 +14,7 @@ from ledger.access import Tier, fields_visible
 from ledger.credential.base64url import parse_base64url
 from ledger.credential.binding import parse_binding
 from ledger.credential.capsule import OpenedCapsule, open_capsule
-from ledger.credential.capsule_format import CapsuleReference
+from ledger.credential.capsule_format import CapsuleReference, commit_key
 from ledger.credential.disclosure import Disclosure, parse_disclosure
 from ledger.credential.grant import open_grant, verify_grant
 from ledger.credential.grant_format import parse_grant
@@ -163,13 +163,17 @@ class Reader:
         """
         return self._open(reference_of(self._jws(digest)))
 
-    def capsule_key(self, capsule_cid: str) -> bytes:
+    def capsule_key(self, capsule_cid: str, commitment: bytes | None = None) -> bytes:
         """The key of a capsule, from a grant to one of this home's keys; 32 bytes.
+
+        Args:
+            capsule_cid: Which.
+            commitment: As its credential states it; grants of other keys are passed over.
 
         Raises: MissingError, where nothing was granted.
         """
         if capsule_cid not in self._capsule_keys:
-            self._capsule_keys[capsule_cid] = self._granted_key(capsule_cid)
+            self._capsule_keys[capsule_cid] = self._granted_key(capsule_cid, commitment)
         return self._capsule_keys[capsule_cid]
 
     def profile(self, organisation: int) -> Profile:
@@ -190,9 +194,9 @@ class Reader:
 
     def _open(self, reference: CapsuleReference) -> OpenedCapsule:
         sealed = read_file(self._documents, parse_cid(reference.cid), MAX_CAPSULE_BYTES)
-        return open_capsule(sealed, self.capsule_key(reference.cid), reference)
+        return open_capsule(sealed, self.capsule_key(reference.cid, reference.key_commitment), reference)
 
-    def _granted_key(self, capsule_cid: str) -> bytes:
+    def _granted_key(self, capsule_cid: str, commitment: bytes | None) -> bytes:
         with self._database.read() as session:
             question = (
                 select(Grant)
@@ -201,8 +205,13 @@ class Reader:
             )
             rows = session.exec(question).all()
         for row in rows:
-            verified = verify_grant(parse_grant(row.body).only(capsule_cid), self._issuer_key(row.grantor))
-            return open_grant(verified, self._keys[row.recipient])[capsule_cid]
+            try:
+                verified = verify_grant(parse_grant(row.body).only(capsule_cid), self._issuer_key(row.grantor))
+                key = open_grant(verified, self._keys[row.recipient])[capsule_cid]
+            except VerificationError:
+                continue  # anybody may grant what does not open
+            if commitment is None or commit_key(key) == commitment:  # or a false key
+                return key
         raise MissingError("none of the keys here opens this capsule")
 
     def _issuer_key(self, organisation: int) -> PublicKey:

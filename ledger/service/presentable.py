@@ -1,0 +1,80 @@
+"""Which credentials can be shown: those that a verifier will accept where they stand.
+
+Any member may attest any digest to any asset (DESIGN, Contracts): of nothing, of another asset's event, of something
+signed with no key of his. The attestation stands in the history for good, and whoever shows its credential is refuted.
+So an honest file withholds it: the event stays, its content is no judgement's ground.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from sqlmodel import Session
+
+from ipfs.cid import cid_from_digest
+from ledger.credential.binding import Place, log_name, schema_of, verify_binding
+from ledger.credential.jose import PublicKey, parse_jwk
+from ledger.credential.jws import RawJws
+from ledger.credential.sd_jwt import RawSdJwt, verify_sd_jwt
+from ledger.errors import MissingError, VerificationError
+from ledger.proof.fold import EMPTY_HEAD
+from ledger.service.read import Entry, ReadCredential
+from ledger.service.workspace import Workspace
+from ledger.store.chain_index import IssuerKey
+from ledger.strict_json import parse_json
+
+NOTHING = ReadCredential(RawJws("", {}, {}, b""), {})
+"""Stands for a credential that is not there, or is not one."""
+
+
+def presentable(workspace: Workspace, entries: Sequence[Entry]) -> list[ReadCredential]:
+    """Fetch the credentials of a history, oldest first; ``NOTHING`` where a verifier would refuse it there.
+
+    Raises: SourceError, where the store does not answer.
+    """
+    reader, heads = workspace.reader(), [EMPTY_HEAD, *(entry.row.head for entry in entries)]
+    key = lru_cache(maxsize=None)(lambda thumbprint: read_key(workspace, thumbprint))
+    found = []
+    with workspace.database.read() as session:
+        for entry, head in zip(entries, heads, strict=False):
+            try:
+                credential = reader.read(entry.digest)
+                _verify(workspace.contracts.chain_id, entry, head, credential, key)
+                allowed = _was_allowed(session, entry, credential.key_id)
+            except (MissingError, VerificationError):
+                allowed = False
+            found.append(credential if allowed else NOTHING)
+    return found
+
+
+def read_key(workspace: Workspace, thumbprint: bytes) -> PublicKey:
+    """Fetch a public key: its RFC 7638 thumbprint is the digest of its canonical JSON, so the CID of its document.
+
+    Raises: MissingError, MalformedError.
+    """
+    return parse_jwk(parse_json(workspace.documents.get(cid_from_digest(thumbprint)), what="JWK"))
+
+
+def _verify(
+    chain_id: int, entry: Entry, head: bytes, credential: ReadCredential, key: Callable[[bytes], PublicKey]
+) -> None:
+    raw = RawSdJwt(credential.jws, tuple(credential.claims.values()))
+    place = Place(
+        subject=entry.row.subject,
+        kind=entry.kind.number,
+        schema=schema_of(entry.kind.name),
+        log=log_name(chain_id, entry.row.log),
+        organisation=entry.organisation,
+        previous_head=head if entry.kind.from_statuses else None,
+        attested_at=entry.attested_at,
+    )
+    verify_binding(verify_sd_jwt(raw, key(credential.key_id)), place)
+
+
+def _was_allowed(session: Session, entry: Entry, thumbprint: bytes) -> bool:
+    """Whether the key was one of the organisation's then; disputed counts, as it does for a verifier."""
+    row = session.get(IssuerKey, (entry.organisation, thumbprint))
+    if row is None or not row.valid_from <= entry.attested_at < row.valid_until:
+        return False
+    return not row.revoked_from or entry.attested_at < max(row.revoked_from, row.changed_at)
