@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ledger.kinds import kind_by_name
 from ledger.proof.fold import Meta
-from tests.contracts.conftest import MAKER
 from tests.contracts.evm import Receipt, subject_of
+from tests.contracts.world import MAKER
 
 CAR = subject_of(MAKER, 1)
 BUILT, SERVICED, FIRST, SCRAPPED, RESTORED = (

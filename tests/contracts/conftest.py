@@ -1,50 +1,15 @@
-"""A consortium of five administrators and three organisations, rolled back after every test."""
+"""The world of tests.contracts.world, rolled back after every test."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
 from contracts import LOGS
 from ledger.kinds import kind_by_name, role_names, roles_mask
-from tests.contracts.evm import NOBODY, Chain, Contract, Council, digest_of, subject_of
-
-DELAY = 3600
-MAKER, WORKSHOP, AUTHORITY = 1, 2, 3
-
-
-@dataclass(frozen=True)
-class World:
-    """What every test starts from; accounts 0 to 4 are administrators."""
-
-    chain: Chain
-    consortium: Contract
-    council: Council
-    battery: Contract
-    vehicle: Contract
-    part: Contract
-
-    @property
-    def maker(self) -> str:
-        """Organisation 1: every role but the authority's."""
-        return self.chain.accounts[5]
-
-    @property
-    def workshop(self) -> str:
-        """Organisation 2: service and measure."""
-        return self.chain.accounts[6]
-
-    @property
-    def authority(self) -> str:
-        """Organisation 3: every role."""
-        return self.chain.accounts[7]
-
-    @property
-    def stranger(self) -> str:
-        """Nobody's account."""
-        return self.chain.accounts[8]
+from tests.contracts.evm import NOBODY, Chain, Council, digest_of, subject_of
+from tests.contracts.world import AUTHORITY, DELAY, MAKER, WORKSHOP, World
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from eth.vm.forks import BerlinVM
+from eth.vm.forks.berlin import BerlinVM
 from eth_abi.abi import decode, encode
 from eth_tester import EthereumTester, PyEVMBackend
 from eth_tester.backends.pyevm.main import (

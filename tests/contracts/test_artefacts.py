@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def check(script: str) -> None:
-    command = [sys.executable, ROOT / "scripts" / script, "--check"]
+    command = [sys.executable, str(ROOT / "scripts" / script), "--check"]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, f"run scripts/{script}: {checked.stdout}{checked.stderr}"
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from ledger.proof.keccak import keccak256
 from ledger.proof.slots import head_slot
 from tests.contracts.car import BUILT, CAR, FIRST, RESTORED, SCRAPPED, SERVICED, meta
-from tests.contracts.conftest import MAKER, World
 from tests.contracts.evm import Replay, digest_of, subject_of
+from tests.contracts.world import MAKER, World
 
 ATTESTED = keccak256(b"Attested(bytes32,bytes32,uint256)")
 ATTESTED_MANY = keccak256(b"AttestedMany(uint256,uint256,bytes32[2][])")

@@ -7,8 +7,8 @@ import pytest
 from contracts import LOGS
 from ledger.kinds import kind_by_name
 from tests.contracts.car import BUILT, CAR, FIRST, RESTORED, SERVICED
-from tests.contracts.conftest import AUTHORITY, MAKER, WORKSHOP, World
 from tests.contracts.evm import digest_of, refused, subject_of
+from tests.contracts.world import AUTHORITY, MAKER, WORKSHOP, World
 
 
 @pytest.mark.parametrize(

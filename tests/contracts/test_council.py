@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contracts.conftest import DELAY, MAKER, World
 from tests.contracts.evm import NOBODY, Chain, Contract, Council, RefusedError, digest_of, refused
+from tests.contracts.world import DELAY, MAKER, World
 
 LIFETIME = 30 * 24 * 3600
 SALT = digest_of(1)

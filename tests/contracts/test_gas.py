@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.contracts.car import BUILT, FIRST, SERVICED
-from tests.contracts.conftest import MAKER, World
 from tests.contracts.evm import NO_END, digest_of, subject_of
+from tests.contracts.world import MAKER, World
 
 SNAPSHOT = Path(__file__).with_name("gas.json")
 CEILINGS = {
@@ -88,3 +88,9 @@ def test_costs_no_more_than_promised_and_no_more_than_before(world: World) -> No
 @pytest.mark.parametrize("name", CEILINGS)
 def test_snapshot_keeps_the_promise(name: str) -> None:
     assert json.loads(SNAPSHOT.read_text("utf-8"))[name] <= CEILINGS[name]
+
+
+def test_docs_show_the_snapshot() -> None:
+    docs = (Path(__file__).parents[2] / "docs/contracts.md").read_text("utf-8")
+    for name, gas in json.loads(SNAPSHOT.read_text("utf-8")).items():
+        assert f"| {name} | {gas:,} |" in docs, name

@@ -10,8 +10,8 @@ from ledger.errors import TransitionError
 from ledger.event import AssetType
 from ledger.kinds import Kind, all_kinds, next_status, role_names, roles_mask
 from tests.contracts.car import CAR, SERVICED
-from tests.contracts.conftest import AUTHORITY, WORKSHOP, World
 from tests.contracts.evm import Contract, RefusedError, digest_of, refused, subject_of
+from tests.contracts.world import AUTHORITY, WORKSHOP, World
 
 
 def grown(world: World, log: Contract, asset_type: AssetType, status: int) -> bytes:

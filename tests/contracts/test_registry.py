@@ -16,8 +16,8 @@ from ledger.proof.slots import (
     parse_namespace_grant,
 )
 from ledger.proof.subject import namespace_id
-from tests.contracts.conftest import AUTHORITY, MAKER, WORKSHOP, World
 from tests.contracts.evm import NO_END, NOBODY, RefusedError, digest_of, refused
+from tests.contracts.world import AUTHORITY, MAKER, WORKSHOP, World
 
 KEY, OTHER_KEY = digest_of(1), digest_of(2)
 VOLKSWAGEN = namespace_id(1, "WVW")

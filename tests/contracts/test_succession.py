@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.contracts.car import BUILT, CAR, FIRST, SERVICED, meta
-from tests.contracts.conftest import MAKER, WORKSHOP, World
 from tests.contracts.evm import NOBODY, Contract, RefusedError, Replay, digest_of, refused, subject_of
+from tests.contracts.world import MAKER, WORKSHOP, World
 
 
 @pytest.fixture
