@@ -121,12 +121,17 @@ def test_revocation_from_the_past_leaves_a_dispute_and_the_earlier_past_valid(
     record(workspace, "maker", document(birth(asset)))
     found = workspace.reader().asset(asset.identifier)
     born = workspace.reader().history(found)[0].attested_at
-    while workspace.client.header().timestamp <= born:
-        time.sleep(0.1)
+    wait_for_a_later_second(workspace, born)
     record(workspace, "maker", document(event("battery.state_of_health", asset, **HEALTH)))
     doubted = workspace.reader().history(found)[1].attested_at
+    wait_for_a_later_second(workspace, doubted)
     revoke_from(workspace, 1, workspace.member("maker").issuer.public.thumbprint, doubted)
     verdict = judge(build_evidence(workspace, found, Tier.AUTHORITIES), make_trust(workspace), now=int(time.time()))
     assert verdict.outcome is Outcome.VERIFIED
     assert verdict.account is not None
     assert [event.marks for event in verdict.account.events] == [frozenset(), {Mark.DISPUTED}]
+
+
+def wait_for_a_later_second(workspace: Workspace, second: int) -> None:
+    while workspace.client.header().timestamp <= second:
+        time.sleep(0.1)
