@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -109,4 +110,4 @@ def test_immutables_are_blanked() -> None:
 
 def test_unknown_artefact() -> None:
     with pytest.raises(KeyError):
-        artefact("Proxy")  # type: ignore[arg-type]
+        artefact(cast("ContractName", "Proxy"))
