@@ -26,6 +26,9 @@ LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 120.0
 DEFAULT_GAS_LIMIT = 1_000_000_000
+GENESIS_TIME = 1_704_067_200
+"""Of block 0, which anvil makes anew whenever it starts: with another time it would be another block, and a chain that
+is read from its beginning would not hang together. The clock is set right as soon as the node answers."""
 BINARY_VARIABLE = "VINCULUM_ANVIL"
 STATE, KEPT, RECORD, LOG = "state.json", "state.kept.json", "node.json", "node.log"
 _REAP: list[subprocess.Popen[bytes]] = []  # children that outlive their handle; the interpreter reaps them
@@ -222,7 +225,7 @@ def _command(settings: NodeSettings, binary: Path, port: int) -> list[str]:
         *("--state", str(settings.folder / STATE), "--state-interval", str(settings.state_interval_s)),
         *("--chain-id", str(settings.chain_id), "--hardfork", settings.hardfork, "--accounts", "0"),
         *("--gas-price", "0", "--block-base-fee-per-gas", "0", "--gas-limit", str(settings.gas_limit)),
-        *("--order", "fifo", "--no-request-size-limit"),
+        *("--order", "fifo", "--no-request-size-limit", "--timestamp", str(GENESIS_TIME)),
     ]
 
 
@@ -234,6 +237,7 @@ def _wait_until_it_answers(node: RunningNode, folder: Path) -> None:
             if not is_running(node.pid, node.started):
                 raise UnreachableError(f"anvil ended at once: {_last_words(folder)}")
             if _answers(rpc, node.chain_id):
+                rpc.read("evm_setTime", hex(int(time.time())))
                 return
             time.sleep(0.05)
     finally:
