@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 
 from ledger.errors import MalformedError, UntrustedError
 from ledger.proof.evidence import AccountProof, Evidence
-from ledger.proof.slots import IssuerKeyRecord, head_slot, issuer_key_slot, parse_issuer_key
+from ledger.proof.slots import (
+    SUCCESSOR_SLOT,
+    IssuerKeyRecord,
+    head_slot,
+    issuer_key_slot,
+    parse_address,
+    parse_issuer_key,
+    word_of,
+)
 from ledger.proof.trie import verify_account, verify_storage
 from light_node.finality import VerifiedHeader
 from light_node.trust import Trust, TrustedContract
@@ -33,6 +42,11 @@ class ProvenState:
     def head(self, log: bytes, subject: bytes) -> bytes:
         """Return the head of a subject in a log, 32 bytes; zeros where nothing was attested."""
         return self.value(log, head_slot(subject)).to_bytes(32, "big")
+
+    def successor(self, log: bytes) -> bytes | None:
+        """Return the log that goes on where ``log`` was closed, 20 bytes; None while it accepts writes."""
+        word = self.value(log, word_of(SUCCESSOR_SLOT))
+        return parse_address(word) if word else None
 
     def issuer_key(self, organisation: int, thumbprint: bytes) -> IssuerKeyRecord | None:
         """Return the record of an issuer key, or None where the organisation never added it."""
@@ -98,3 +112,24 @@ def verify_state(evidence: Evidence, trust: Trust, storage_roots: Mapping[bytes,
         for proof in account.storage
     }
     return ProvenState(trust.consortium.address, slots)
+
+
+def verify_succession(logs: Sequence[bytes], state: ProvenState) -> None:
+    """Prove that nothing is attested to this asset type in a log that the trust file does not name.
+
+    Else whoever gives the evidence could show the life up to the change of logs and leave out all that came after.
+
+    Args:
+        logs: Addresses of the trusted logs, 20 bytes each, in order of succession.
+        state: *Verified*.
+
+    Raises:
+        UntrustedError: A log was closed for another than the one that follows it in the trust file.
+        MalformedError: The proof of a successor is not in the file.
+    """
+    for log, following in itertools.zip_longest(logs, logs[1:]):
+        successor = state.successor(log)
+        if successor not in (None, following):
+            raise UntrustedError(
+                f"log 0x{log.hex()} was closed for 0x{successor.hex()}, which the trust file does not name after it"
+            )

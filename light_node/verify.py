@@ -6,7 +6,7 @@ The numbered list, here, in ``docs/evidence.md`` and as ``light_node.verdict.Ste
 2.  Identity: the evidence is of this chain and of the logs of the trust file, and the genesis opens the subject.
 3.  Finality: the header is final by the trust file's rule, and not behind what was accepted before.
 4.  Account proof and code hash: the contracts are the trusted ones, with the trusted code.
-5.  Storage proof: every slot that the file speaks of, present or absent.
+5.  Storage proof: every slot that the file speaks of, present or absent; no log goes on in one that is not trusted.
 6.  Fold: the history folds to the proven head; every status follows from the one before.
 7.  Namespace and issuer key at that time: who might register the identifier, who might sign.
 8.  Signature of every credential that is shown.
@@ -42,7 +42,7 @@ from light_node.history import ProvenEntry, verify_history
 from light_node.identity import Opening, open_subject, verify_authority
 from light_node.issuer import Issuers, parse_issuers
 from light_node.progress import Progress
-from light_node.proofs import ProvenState, verify_contracts, verify_state
+from light_node.proofs import ProvenState, verify_contracts, verify_state, verify_succession
 from light_node.story import aliases_of, history_for_rules, report_events
 from light_node.trust import Trust, TrustedBlock
 from light_node.verdict import Account, AsOf, EventReport, Step
@@ -95,6 +95,7 @@ def verify_evidence(data: bytes, trust: Trust, question: Question, progress: Pro
     storage_roots = verify_contracts(evidence, trust, header)
     progress.step = Step.STORAGE  # 5
     state = verify_state(evidence, trust, storage_roots)
+    verify_succession([segment.log for segment in evidence.segments], state)
     progress.step = Step.FOLD  # 6
     entries = verify_history(evidence, state, header.time)
     opened, by_registrar = _verify_credentials(_Part(evidence, entries, credentials, issuers, opening), state, progress)

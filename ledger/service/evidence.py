@@ -27,7 +27,7 @@ from ledger.proof.evidence import (
 from ledger.proof.evidence_slots import consortium_slots
 from ledger.proof.fold import Meta, leaf
 from ledger.proof.merkle import inclusion_path
-from ledger.proof.slots import head_slot
+from ledger.proof.slots import SUCCESSOR_SLOT, head_slot, word_of
 from ledger.service.presentable import presentable, read_key
 from ledger.service.read import AssetRecord, Entry, ReadCredential, visible_names
 from ledger.service.witness import latest_checkpoint
@@ -115,7 +115,9 @@ def _segments(workspace: Workspace, asset: AssetRecord, shown: Sequence[Shown]) 
 
 def _accounts(workspace: Workspace, asset: AssetRecord, shown: Sequence[Shown], block: int) -> tuple[AccountProof, ...]:
     contracts = workspace.contracts
-    wanted = {log: {head_slot(asset.subject)} for log in contracts.deployment.logs[asset.asset_type]}
+    wanted = {
+        log: {head_slot(asset.subject), word_of(SUCCESSOR_SLOT)} for log in contracts.deployment.logs[asset.asset_type]
+    }
     consortium = _consortium_slots(workspace, asset, shown, block)
     if consortium:
         wanted[contracts.consortium] = set(consortium)

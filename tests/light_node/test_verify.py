@@ -321,7 +321,7 @@ def test_a_proof_that_is_missing_is_malformed(honest: World, place: int) -> None
 def test_a_proof_that_nothing_asks_for_is_malformed(honest: World) -> None:
     evidence = honest.chain.evidence(honest.vehicle)
     log = evidence.segments[0].log
-    slots = [layout.head_at(honest.vehicle.subject), layout.head_at(b"\x05" * 32)]
+    slots = [layout.head_at(honest.vehicle.subject), layout.successor_at(), layout.head_at(b"\x05" * 32)]
     accounts = tuple(
         account_proof(honest.chain.blocks[-1], log, slots) if account.address == log else account
         for account in evidence.accounts

@@ -219,6 +219,7 @@ class Simulator:
 
     def succeed(self, asset_type: AssetType, address: bytes) -> None:
         """Replace the log of an asset type by a new one."""
+        self.slots[self.logs[asset_type][-1]][layout.successor_at()] = int.from_bytes(address, "big")
         self.logs[asset_type].append(address)
         self.slots[address] = {}
 
@@ -301,7 +302,7 @@ class Simulator:
         candidates = parse_identifier(asset.reference.identifier, kind).namespaces if opens else ()
         genesis_time = asset.history[0].meta.time if asset.history else 0
         used = [(key.organisation, self._thumbprint(key)) for key in ordered]
-        wanted = {address: [layout.head_at(asset.subject)] for address in self.logs[kind]}
+        wanted = {address: [layout.head_at(asset.subject), layout.successor_at()] for address in self.logs[kind]}
         consortium = consortium_slots(used, candidates, genesis_time, lambda slot: at.slots[CONSORTIUM].get(slot, 0))
         wanted |= {CONSORTIUM: list(consortium)} if consortium else {}
         counts = dict.fromkeys(self.logs[kind], 0)

@@ -8,6 +8,9 @@ from ledger.proof.keccak import keccak256
 _SLOTS = {variable.label: variable.slot for variable in artefact("Consortium").storage_layout}
 ISSUER_KEYS, NAMESPACES = _SLOTS["_issuerKeys"], _SLOTS["_namespaces"]
 HEADS = next(variable.slot for variable in artefact("BatteryPassport").storage_layout if variable.label == "_heads")
+SUCCESSOR = next(
+    variable.slot for variable in artefact("BatteryPassport").storage_layout if variable.label == "successor"
+)
 NO_END = 2**48 - 1
 
 
@@ -21,6 +24,10 @@ def _place(number: int) -> bytes:
 
 def head_at(subject: bytes) -> bytes:
     return _mapped(subject, _place(HEADS))
+
+
+def successor_at() -> bytes:
+    return _place(SUCCESSOR)
 
 
 def issuer_key_at(organisation: int, thumbprint: bytes) -> bytes:
