@@ -65,7 +65,8 @@ def verify_storage(storage_root: bytes, slot: bytes, proof: Sequence[bytes]) -> 
         proof: *Untrusted*, as for ``verify_trie_proof``.
 
     Returns:
-        The word as a number; 0 where it is proven absent.
+        The word as a number; 0 where it is proven absent. Where the trie holds an explicit zero (anvil keeps one for
+        a slot that was read and never written; other engines never do), that proves the same.
 
     Raises:
         InclusionError: The nodes do not lead from the root.
@@ -76,8 +77,10 @@ def verify_storage(storage_root: bytes, slot: bytes, proof: Sequence[bytes]) -> 
     if value is None:
         return 0
     word = parse_rlp(value)
-    if isinstance(word, list) or not word:
-        raise MalformedError("storage value", "not a number above 0")
+    if word == b"":
+        return 0
+    if isinstance(word, list):
+        raise MalformedError("storage value", "a list")
     return parse_integer(word, 32, "storage value")
 
 
