@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ledger.credential.binding import Binding, Place, log_name, schema_of, verify_binding
 from ledger.credential.jose import PublicKey
-from ledger.credential.sd_jwt import Disclosed, RawSdJwt, parse_sd_jwt, verify_sd_jwt
+from ledger.credential.sd_jwt import CLAIM_NAMES, Disclosed, RawSdJwt, parse_sd_jwt, verify_sd_jwt
 from ledger.errors import ContentMismatchError, MalformedError, SignatureError, VerificationError
 from ledger.event import Json
 from ledger.kinds import Kind
@@ -19,7 +19,7 @@ from light_node.progress import Progress
 from light_node.proofs import ProvenState
 from light_node.verdict import Step
 
-OWN_CLAIMS = frozenset({"salt"})
+OWN_CLAIMS = frozenset({"salt", CLAIM_NAMES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,10 @@ class Opened:
     Attributes:
         at: Where it stands.
         binding: What it says of its place.
-        fields: Disclosed claims, but for the subject's salt.
+        fields: Disclosed claims, but for the subject's salt and the list of the claims.
         disputed: Whether its key was later said to be compromised at that time.
         missing: Required fields that are not disclosed.
+        withheld: Names of the claims that are not disclosed; None where the list of the claims is not, or is false.
     """
 
     at: Credential
@@ -50,6 +51,7 @@ class Opened:
     fields: Mapping[str, Json]
     disputed: bool
     missing: tuple[str, ...]
+    withheld: frozenset[str] | None
 
 
 def parse_credentials(evidence: Evidence) -> dict[int, RawSdJwt]:
@@ -164,5 +166,13 @@ def open_credentials(
     for item, shown, binding, (_, disputed) in zip(credentials, disclosed, bindings, keys, strict=True):
         fields = {name: value for name, value in shown.disclosed.items() if name not in OWN_CLAIMS}
         missing = tuple(name for name in item.kind.required if fields.get(name) is None)
-        opened[item.proven.number] = Opened(item, binding, fields, disputed, missing)
+        opened[item.proven.number] = Opened(item, binding, fields, disputed, missing, _withheld(shown.disclosed))
     return opened
+
+
+def _withheld(disclosed: Mapping[str, Json]) -> frozenset[str] | None:
+    """The number of hashes tells nothing, since decoys are among them: only the issuer's own list does."""
+    listed = disclosed.get(CLAIM_NAMES)
+    names = {name for name in listed if isinstance(name, str)} if isinstance(listed, list) else set()
+    shown = disclosed.keys() - {CLAIM_NAMES}
+    return frozenset(names - shown) if CLAIM_NAMES in disclosed and shown <= names else None

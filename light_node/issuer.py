@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger.proof.slots import IssuerKeyRecord
-
 from ledger.credential.base64url import parse_base64url
 from ledger.credential.jose import Algorithm, PublicKey, parse_jwk
 from ledger.credential.sd_jwt import RawSdJwt
 from ledger.errors import IssuerError, MalformedError
 from ledger.proof.evidence import IssuerKey
+from ledger.proof.slots import IssuerKeyRecord
 from light_node.proofs import ProvenState
 
 ALGORITHMS = {1: Algorithm.ES256, 2: Algorithm.ES256K, 3: Algorithm.EDDSA}
@@ -54,7 +53,7 @@ def verify_issuer(key: PublicKey, organisation: int, time: int, state: ProvenSta
 
     1. The organisation added it, for this algorithm.
     2. The time lies from ``valid_from`` until before ``valid_until``.
-    3. The time lies before ``revoked_from``; or else before the revocation was recorded, which leaves it *disputed*.
+    3. The time lies before ``revoked_from``; or else not after the revocation was recorded: then it is *disputed*.
 
     Args:
         key: Parsed.
@@ -81,6 +80,6 @@ def verify_issuer(key: PublicKey, organisation: int, time: int, state: ProvenSta
 def _disputed(record: IssuerKeyRecord, organisation: int, time: int) -> bool:
     if not record.revoked_from or time < record.revoked_from:
         return False
-    if time < record.changed_at:
+    if time <= record.changed_at:  # in the second of the revocation itself the order is not known
         return True
     raise IssuerError(f"the key of organisation {organisation} was revoked before the attestation at {time}")

@@ -77,14 +77,17 @@ def _find_repetitions(entries: Sequence[ProvenEntry], opened: Mapping[int, Opene
 def history_for_rules(
     evidence: Evidence, reports: Sequence[EventReport], opened: Mapping[int, Opened], opening: Opening | None
 ) -> History:
-    """Sort the reports into what the rules may conclude from and what they may not."""
+    """Sort the reports into what the rules may conclude from and what they may not.
+
+    A kind that the table of this version does not hold may bear on anything, as a hidden one may.
+    """
     readable, closed = [], []
     for report in reports:
         content = opened.get(report.number)
         if Mark.REPETITION in report.marks:
             continue
         if content is None or report.marks & _CLOSING:
-            closed.append(ClosedEvent(report.number, report.kind))
+            closed.append(ClosedEvent(report.number, None if report.kind_unknown else report.kind))
         else:
             readable.append(_event(content))
     names = () if opening is None else (opening.asset.identifier, *aliases_of(opened))

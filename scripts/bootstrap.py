@@ -37,7 +37,7 @@ def ensure() -> None:
 def _once(what: str, lock: Path, install: object) -> None:
     """Run ``install`` unless a stamp says that this very lock file is installed already."""
     stamp = VENV / f".installed-{lock.name}"
-    wanted = hashlib.sha256(lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted and PYTHON.exists():
         return
     print(f"Installing {what} (once) ...", flush=True)
