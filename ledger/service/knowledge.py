@@ -20,6 +20,8 @@ from ledger.store.database import Database
 from ledger.store.document_index import Asset, AssetAlias, SourceEvent
 
 _LOOK_UP = 400
+ANY_DOCUMENT = "*"
+"""In place of a document's type: a rebuilt index knows the events, but not in which type of document they came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +145,10 @@ class Knowledge:
                     self._loaded.statuses[subject] = status or 0
 
     def _load_events(self, session: Session, scope: str, keys: Sequence[str]) -> None:
+        scopes = (scope, f"{scope.partition(':')[0]}:{ANY_DOCUMENT}")
         for start in range(0, len(keys), _LOOK_UP):
             question = select(SourceEvent.document_id, SourceEvent.content_hash).where(
-                SourceEvent.scope == scope, col(SourceEvent.document_id).in_(keys[start : start + _LOOK_UP])
+                col(SourceEvent.scope).in_(scopes), col(SourceEvent.document_id).in_(keys[start : start + _LOOK_UP])
             )
             for key, content in session.exec(question):
                 self._loaded.events[scope, key] = content

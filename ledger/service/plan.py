@@ -23,6 +23,7 @@ from ledger.identifiers import parse_identifier
 from ledger.kinds import Kind, kind_by_name, next_status
 from ledger.proof.subject import SALT_BYTES, namespace_id, subject
 from ledger.service.knowledge import Draft, Knowledge, KnownAsset, namespace_ids
+from ledger.service.read import IDENTITY
 
 REGISTRAR_ROLE = "register"
 
@@ -89,7 +90,7 @@ class Planner:
         """
         scope = f"{self._organisation}:{document.document_type}"
         contents = [content_hash(event) for event in document.events]
-        keys = [_event_key(event, content) for event, content in zip(document.events, contents, strict=True)]
+        keys = [event_key(event, content) for event, content in zip(document.events, contents, strict=True)]
         self._knowledge.load(scope, dict(zip(keys, document.events, strict=True)))
         plan, draft, faults = Plan(document), Draft(), []
         for event, key, content in zip(document.events, keys, contents, strict=True):
@@ -153,20 +154,32 @@ class Planner:
 
 
 def content_hash(event: Event) -> bytes:
-    """SHA-256 over what an event says, 32 bytes; where it was read from does not count. Only compared in one home."""
+    """SHA-256 over what an event says, 32 bytes; where it was read from does not count. Only compared in one home.
+
+    It follows from the opened credential too, so that an index can be made anew: what a birth says of its identity is
+    counted once, and aliases, which no other event records, count for a birth alone.
+    """
+    birth = _is_birth(event)
     content: dict[str, Json] = {
         "kind": event.kind,
         "asset": [event.asset.asset_type.value, event.asset.identifier],
-        "aliases": list(event.aliases),
+        "aliases": list(event.aliases) if birth else [],
         "occurred_at": event.occurred_at.isoformat(),
         "document_id": event.document_id,
-        "fields": dict(event.fields),
+        "fields": {name: value for name, value in event.fields.items() if name not in IDENTITY or not birth},
         "attachments": [[file.name, file.media_type] for file in event.attachments],
     }
     return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")).digest()
 
 
-def _event_key(event: Event, content: bytes) -> str:
+def _is_birth(event: Event) -> bool:
+    try:
+        return kind_by_name(event.kind).genesis
+    except RuleError:  # said where it is planned
+        return False
+
+
+def event_key(event: Event, content: bytes) -> str:
     """Name an event within its scope: by its document's own id, kind and asset, or else by its content."""
     if event.document_id is None:
         return content.hex()
