@@ -111,21 +111,21 @@ class Show:
 
     def play(self, folders: Sequence[Path]) -> bool:
         """Found, record, verify, forge; return whether everything was verified and every forgery refused."""
-        trust = self._found()
+        trust = self.found()
         members = members_of(self._workspace, self._story)
-        taken = self._record(members)
+        taken = self.record(members)
         if folders:
             taken += self._take_further(members, folders)
-        proven = self._verify(trust)
+        proven = self.verify(trust)
         accepted = newest(proven, trust.trusted_block)
-        scene = self._scene(members, trust, accepted, proven)
+        scene = self.scene(members, trust, accepted, proven)
         refusals = self._forge(scene)
         after = self._verify_after(scene)
         passed = all(one.complete for one in (*proven, after)) and all(one.refused for one in refusals)
         self._summarise(taken, proven, refusals, passed=passed)
         return passed
 
-    def _found(self) -> Trust:
+    def found(self) -> Trust:
         """Enrol everybody, and pin the trust file that the verifier will use."""
         with self._report.step("enrols the organisations") as step:
             numbers = enrol_all(self._workspace, self._story.organisations)
@@ -138,7 +138,7 @@ class Show:
             step.done = f"{rule.threshold} of {len(rule.witnesses)} witnesses, from block {block} on"
         return trust
 
-    def _record(self, members: dict[str, Member]) -> list[Taken]:
+    def record(self, members: dict[str, Member]) -> list[Taken]:
         """Record the story, and keep files of the cars from before most of it, as a seller might."""
         self._report.chapter("The story: documents of the examples, recorded by whoever they are of")
         taken: list[Taken] = []
@@ -189,7 +189,8 @@ class Show:
         if len(result.faults) > FAULTS_SHOWN:
             self._report.say(f"          and {len(result.faults) - FAULTS_SHOWN} more")
 
-    def _verify(self, trust: Trust) -> list[Proven]:
+    def verify(self, trust: Trust) -> list[Proven]:
+        """Build the evidence of every asset, and judge it by nothing but the trust file."""
         self._report.chapter("The proof: every asset from its evidence file alone, by nothing but the trust file")
         with self._report.step("builds and verifies evidence") as step:
             assets = all_assets(self._workspace)
@@ -204,7 +205,7 @@ class Show:
                     self._report.say(f"          {remark}")
         return proven
 
-    def _scene(
+    def scene(
         self, members: dict[str, Member], trust: Trust, accepted: TrustedBlock, proven: Sequence[Proven]
     ) -> Scene:
         """The car with the longest history, another car, and the member who wrote most of the first."""
