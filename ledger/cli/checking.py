@@ -16,6 +16,8 @@ from ledger.cli.output import Output, utc
 from ledger.errors import MalformedError, VinculumError
 from ledger.event import AssetReference
 from ledger.proof.evidence import MAX_BYTES, parse_evidence
+from ledger.service.audit import audit
+from ledger.service.audit_report import AuditReport
 from ledger.service.export_verify import BagReport, verify_bag
 from light_node.describe import describe, to_json
 from light_node.judgement import judge
@@ -58,19 +60,30 @@ def verify(
 def audit_home(context: typer.Context) -> None:
     """Re-read chain and documents, re-hash everything, rebuild the index beside the live one, and compare.
 
-    Ends with 0 where nothing differs, 1 where anything does; each difference is named.
+    Each difference is named. Ends with 0 where nothing is wrong, 1 where anything is.
     """
-    from ledger.service.audit import audit  # noqa: PLC0415
-
     frame = frame_of(context)
     with frame.workspace() as workspace, frame.output.progress("auditing") as bar:
         report = audit(workspace, lambda what, done: bar.update(bar.task_ids[0], description=what, completed=done))
-    differences = [asdict(one) for one in report.differences]
-    checked = ", ".join(f"{number} {what}" for what, number in report.checked.items())
-    lines = [" ".join(f"{name}={_text(value)}" for name, value in one.items() if value) for one in differences]
-    lines.append(f"checked {checked}: {len(differences) or 'no'} difference{'' if len(differences) == 1 else 's'}")
-    frame.output.result({"checked": dict(report.checked), "differences": differences}, "\n".join(lines))
-    raise typer.Exit(EXIT_REFUSED if differences else EXIT_DONE)
+    value = {
+        "block": report.block,
+        "clean": report.clean,
+        "errors": report.errors,
+        "checked": dict(report.checked),
+        "differences": [asdict(one) for one in report.differences],
+        "omitted": report.omitted,
+    }
+    frame.output.result(value, "\n".join(_audit_lines(report)))
+    raise typer.Exit(EXIT_DONE if report.clean else EXIT_REFUSED)
+
+
+def _audit_lines(report: AuditReport) -> Iterator[str]:
+    yield from (f"{one.severity}: {one.code}: {one.place}: {one.message}" for one in report.differences)
+    if report.omitted:
+        yield f"and {report.omitted} more differences"
+    yield f"checked as of block {report.block}:"
+    yield from (f"  {number:>9} {what}" for what, number in report.checked.items())
+    yield "nothing differs" if report.clean else f"{report.errors} differences are errors"
 
 
 def _verify_file(output: Output, file: Path, trust: Trust, asset: str | None) -> int:

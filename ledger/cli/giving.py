@@ -159,7 +159,7 @@ def export(
         "assets": written.assets,
         "events": written.events,
         "files": written.files,
-        "as_of": written.as_of,
+        "as_of": {"block": written.as_of.number, "time": written.as_of.time},
         "exporter": written.exporter,
         "tier": str(written.tier),
     }

@@ -22,7 +22,7 @@ from ledger.cli.app import (
     frame_of,
     report,
 )
-from ledger.cli.output import Output
+from ledger.cli.output import Output, ReaderGoneError
 from ledger.errors import VinculumError
 
 EXIT_BROKEN_PIPE = 141
@@ -86,7 +86,7 @@ def _run(frame: Frame, arguments: Sequence[str] | None) -> int:
     except VinculumError as error:
         report(frame.output, error)
         return exit_code_of(error)
-    except BrokenPipeError:
+    except ReaderGoneError:
         return EXIT_BROKEN_PIPE
     except OSError as error:
         frame.output.warn(f"no answer: {error.filename or 'the system'}: {error.strerror}")

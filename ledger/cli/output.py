@@ -11,8 +11,17 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
+
+
+class ReaderGoneError(Exception):
+    """Nobody reads what is printed any more."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to ``main`` how the process ends."""
+        raise ReaderGoneError
 
 
 class Output:
@@ -20,33 +29,32 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.people = Console(highlight=False, soft_wrap=True)
-        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.people = _Console(highlight=False, soft_wrap=True)
+        self.errors = _Console(stderr=True, highlight=False, soft_wrap=True)
 
-    def result(self, value: Any, text: str | Table | None = None) -> None:
+    def result(self, value: Any, text: str | None = None) -> None:
         """Print a result: ``value`` for machines, ``text`` for people (untrusted text is not interpreted)."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_encode) + "\n")
+            _write(json.dumps(value, ensure_ascii=False, indent=2, default=_encode) + "\n")
         elif text is not None:
-            self.people.print(Text(text) if isinstance(text, str) else text)
+            self.people.print(Text(_visible(text)))
 
     def say(self, text: str) -> None:
         """Print a line for people; machines do not see it."""
         if not self.as_json:
-            self.people.print(Text(text))
+            self.people.print(Text(_visible(text)))
 
     def warn(self, text: str) -> None:
         """Print a line to stderr."""
-        self.errors.print(Text(text))
+        self.errors.print(Text(_visible(text)))
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-        """Lay rows out for people; cells are plain text."""
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(str(cell)) for cell in row))
-        return table
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+        """Lay rows out for people, below headings where there are any; untrusted cells are shown, not obeyed."""
+        cells = [[_visible(str(cell)) for cell in row] for row in ([columns] if any(columns) else [])]
+        cells += [[_visible(str(cell)) for cell in row] for row in rows]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+        return "\n".join(line.rstrip() for line in lines)
 
     @contextmanager
     def progress(self, what: str, total: int | None = None) -> Iterator[Progress]:
@@ -64,6 +72,14 @@ class Output:
             yield bar
 
 
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise ReaderGoneError from None
+
+
 def utc(seconds: int) -> str:
     """Write a time for people: ``2026-11-21 08:00:05Z``."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
@@ -72,6 +88,14 @@ def utc(seconds: int) -> str:
 def short(value: bytes) -> str:
     """Write the beginning of a hash for people."""
     return value.hex()[:12]
+
+
+def _visible(text: str) -> str:
+    """Untrusted text without what a terminal would obey: escape sequences and other controls become visible."""
+    return "".join(
+        character if character == "\n" or character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def _encode(value: object) -> object:

@@ -105,7 +105,7 @@ def _told(one: Told, names: dict[int, str]) -> Iterator[str]:
     if not one.opened:
         yield "      content is not open to this reader"
         return
-    facts = [f"{name} {_short(value)}" for name, value in one.fields.items()]
+    facts = [f"{name.rpartition('.')[2]} {_short(value)}" for name, value in one.fields.items()]
     more = [] if len(facts) <= MAX_FACTS else [f"and {len(facts) - MAX_FACTS} more"]
     if facts:
         yield f"      {' · '.join([*facts[:MAX_FACTS], *more])}"

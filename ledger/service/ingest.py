@@ -21,7 +21,15 @@ from typing import Protocol
 
 from sqlmodel import col, select
 
-from ledger.errors import DocumentError, Fault, MalformedError, RejectedError, RuleError, VerificationError
+from ledger.errors import (
+    DocumentError,
+    Fault,
+    MalformedError,
+    NotAuthorisedError,
+    RejectedError,
+    RuleError,
+    VerificationError,
+)
 from ledger.event import AssetType, Document, Event
 from ledger.intake.assets import IntakeHint
 from ledger.intake.csv_map import parse_mapping
@@ -48,6 +56,7 @@ from ledger.service.tables import (
     read_rows,
 )
 from ledger.service.workspace import Workspace
+from ledger.store.chain_index import IssuerKey
 from ledger.store.database import Database
 from ledger.store.document_index import Asset, AssetAlias, SourceDocument
 
@@ -110,8 +119,12 @@ class Rehearsal:
 def open_recorder(workspace: Workspace, member: Member, recipients: Sequence[Recipient]) -> Iterator[Recorder]:
     """Open a member's recorder; what an earlier run left in its outbox is settled first.
 
-    Raises: ConflictError, where another program writes for this account; SourceError.
+    Raises:
+        NotAuthorisedError: Its credential key is not valid now.
+        ConflictError: Another program writes for this account.
+        SourceError: What was left cannot be settled.
     """
+    check_issuer_key(workspace, member)
     with workspace.outbox(member) as outbox:
         recorder = Recorder(
             member,
@@ -125,6 +138,27 @@ def open_recorder(workspace: Workspace, member: Member, recipients: Sequence[Rec
         if not outbox.progress().idle:
             recorder.settle()
         yield recorder
+
+
+def check_issuer_key(workspace: Workspace, member: Member, clock: Callable[[], float] = time.time) -> None:
+    """Ask that what a member signs now will verify.
+
+    Raises: NotAuthorisedError, where its credential key is unknown, has ended or is revoked.
+    """
+    workspace.projector.sync()
+    with workspace.database.read() as session:
+        key = session.get(IssuerKey, (member.organisation, member.issuer.public.thumbprint))
+    now = int(clock())
+    if key is None:
+        raise NotAuthorisedError(f"the credential key of {member.name} is not in Consortium: nobody could verify it")
+    if key.revoked_from and key.revoked_from <= now:
+        raise NotAuthorisedError(f"the credential key of {member.name} is revoked since {_time_text(key.revoked_from)}")
+    if key.valid_until <= now:
+        raise NotAuthorisedError(f"the credential key of {member.name} ended at {_time_text(key.valid_until)}")
+
+
+def _time_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def ingest(  # noqa: PLR0913 - what a caller chooses
@@ -155,8 +189,8 @@ def ingest(  # noqa: PLR0913 - what a caller chooses
         SourceError: Store, database or node did not deliver; start again, and what is missing is recorded.
     """
     mapping = None if choice.mapping is None else parse_mapping(choice.mapping)
-    workspace.projector.sync()
     if choice.dry_run:
+        check_issuer_key(workspace, member)
         taken = _Ingest(workspace, member, choice, mapping, None, on_result, watch)
         return taken.run(sources)
     with open_recorder(workspace, member, recipients) as recorder:

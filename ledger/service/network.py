@@ -7,6 +7,7 @@ administrators whose keys lie in this home confirm here; the others confirm from
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -37,6 +38,12 @@ from ledger.strict_json import canonical_json
 COUNCIL = "council"
 NO_END = 2**48 - 1
 ALGORITHM_NUMBERS: Mapping[Algorithm, int] = {Algorithm.ES256: 1, Algorithm.ES256K: 2, Algorithm.EDDSA: 3}
+_PREFIXES = {
+    "wmi": re.compile(r"[0-9A-HJ-NPR-Z]{2}(?:[0-8A-HJ-NPR-Z]|9[0-9A-HJ-NPR-Z]{3})", re.ASCII),
+    "gs1": re.compile(r"[0-9]{4,12}", re.ASCII),
+    "gbt": re.compile(r"[0-9A-Z]{3}", re.ASCII),
+    "bpn": re.compile(r"BPNL[0-9A-Z]{12}", re.ASCII),
+}
 _DELAY_POLL_S = 0.2
 
 _THRESHOLD = Function("threshold()", "uint256")
@@ -147,6 +154,7 @@ def enrol_all(workspace: Workspace, enrolments: Sequence[Enrolment]) -> list[int
         ConfigurationError: There are keys of one of the names already; nothing was sent.
         RuleError: A role that there is none of, or the contract refuses.
     """
+    _check_new(workspace, enrolments)
     first, admissions, assignments, issuers = _next_number(workspace), [], [], []
     for number, one in enumerate(enrolments, start=first):
         admission, issuer = _prepare(workspace, number, one)
@@ -164,6 +172,16 @@ def enrol_all(workspace: Workspace, enrolments: Sequence[Enrolment]) -> list[int
             task.result()
     workspace.projector.sync()
     return list(range(first, first + len(enrolments)))
+
+
+def _check_new(workspace: Workspace, enrolments: Sequence[Enrolment]) -> None:
+    """Refuse what cannot be enrolled before any key is made or anything is published."""
+    _administrators(workspace)
+    names = [one.name for one in enrolments]
+    for one in enrolments:
+        roles_mask(one.roles)
+        if one.name in workspace.keyring.names() or names.count(one.name) > 1:
+            raise ConfigurationError(f"there are keys for {one.name!r} already")
 
 
 def _prepare(workspace: Workspace, number: int, enrolment: Enrolment) -> tuple[bytes, PublicKey]:
@@ -329,8 +347,8 @@ def parse_namespace(text: str) -> tuple[int, str]:
     """
     schemes = {"wmi": 1, "gs1": 2, "gbt": 3, "bpn": 4}
     name, _, prefix = text.partition(":")
-    if name not in schemes or not prefix.isalnum() or not prefix.isascii():
-        raise RuleError(f"{text!r} is no namespace: use wmi:, gs1:, gbt: or bpn: and the prefix")
+    if name not in schemes or not _PREFIXES[name].fullmatch(prefix.upper()):
+        raise RuleError(f"{text!r} is no namespace: use wmi:WVW (or wmi:WV9123), gs1:9521234, gbt:001 or bpn:BPNL…")
     return schemes[name], prefix.upper()
 
 

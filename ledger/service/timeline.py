@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from ipfs.cid import cid_from_digest
 from ledger.access import Tier
 from ledger.credential.jose import parse_jwk
-from ledger.credential.sd_jwt import Disclosed, parse_sd_jwt, verify_sd_jwt
+from ledger.credential.sd_jwt import CLAIM_NAMES, Disclosed, parse_sd_jwt, verify_sd_jwt
 from ledger.event import Json
 from ledger.rules import Assessment, ClosedEvent, History, OpenedEvent, assess
 from ledger.service.read import IDENTITY, AssetRecord, Entry, ReadCredential, visible_names
@@ -70,7 +70,7 @@ class Timeline:
     assessment: Assessment
 
 
-_FRAME = IDENTITY | {"occurred_at", "document_id"}
+_FRAME = IDENTITY | {"occurred_at", "document_id", CLAIM_NAMES}
 
 
 def tell(workspace: Workspace, asset: AssetRecord, tier: Tier | None = None) -> Timeline:
@@ -106,7 +106,7 @@ def tell_event(workspace: Workspace, entry: Entry, credential: ReadCredential, t
     seen = names if tier is None else visible_names(entry.kind, names, tier, identity=entry.kind.genesis)
     shown = _verify(workspace, credential, seen)
     hidden = tuple(sorted(names - set(shown.disclosed)))
-    return Told(entry, bool(shown.disclosed), shown.disclosed, hidden)
+    return Told(entry, bool(shown.disclosed), dict(sorted(shown.disclosed.items())), hidden)
 
 
 def _verify(workspace: Workspace, credential: ReadCredential, names: Collection[str]) -> Disclosed:
@@ -138,6 +138,7 @@ def _opened(told: Told) -> OpenedEvent:
         occurred_at=told.occurred_at,
         fields=told.claims,
         references=frozenset(names),
+        withheld=frozenset(told.withheld),
     )
 
 

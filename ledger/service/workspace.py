@@ -18,7 +18,7 @@ from ledger.chain.node import NodeSettings, node_status
 from ledger.chain.outbox import Outbox
 from ledger.chain.projector import Projector
 from ledger.chain.settling import OutboxSettings
-from ledger.errors import ConfigurationError, NotAuthorisedError
+from ledger.errors import ConfigurationError, NotAuthorisedError, UnreachableError
 from ledger.service.contracts import Contracts, load_contracts
 from ledger.service.keyring import Keyring, passphrase_source
 from ledger.service.members import RECIPIENT, Member, member_of, recipient_key
@@ -80,7 +80,7 @@ class Workspace:
     def client(self) -> ChainClient:
         """The node.
 
-        Raises: ConfigurationError, where the embedded chain is not running.
+        Raises: UnreachableError, where the embedded chain is not running.
         """
         client = ChainClient.at(self._node_url())
         self._stack.callback(client.close)
@@ -156,5 +156,5 @@ class Workspace:
             return self.settings.chain.url
         node = node_status(self.home / CHAIN)
         if node is None:
-            raise ConfigurationError(f"the chain of {self.home} is not running: run `vinculum up`")
+            raise UnreachableError(f"the chain of {self.home} is not running: run `vinculum up`")
         return node.url
