@@ -14,6 +14,7 @@ from light_node.history import ProvenEntry
 from light_node.identity import Opening
 from light_node.verdict import EventReport, EventState, Mark
 
+UNKNOWN = "unknown."
 _CLOSING = frozenset({Mark.DISPUTED, Mark.EQUIVOCATION, Mark.INCOMPLETE})
 
 
@@ -37,7 +38,7 @@ def _report(evidence: Evidence, proven: ProvenEntry, opened: Opened | None, mark
         number=proven.number,
         state=EventState.WITHHELD if opened is None else EventState.OPENED,
         status=status,
-        kind=f"unknown.{proven.meta.kind}" if proven.kind is None else proven.kind.name,
+        kind=f"{UNKNOWN}{proven.meta.kind}" if proven.kind is None else proven.kind.name,
         organisation=proven.meta.organisation,
         attested_at=proven.meta.time,
         marks=frozenset(marks),
@@ -50,18 +51,20 @@ def _find_repetitions(entries: Sequence[ProvenEntry], opened: Mapping[int, Opene
     """Find events that say the same again, and events of one id that say different things.
 
     The same (issuer, ``jti``) with the same payload is a repetition: kept in the fold, counted once. With another
-    payload the issuer contradicts itself: no judgement on either.
+    payload the issuer contradicts itself: no judgement on either. Of withheld events only the digest can be compared.
+    One digest under two kinds is no repetition, and one that changes the status never is: a credential is bound to its
+    kind, and to its head, so that the later event is none of what the earlier one says.
     """
     marks: dict[int, set[Mark]] = {proven.number: set() for proven in entries}
-    digests: set[tuple[int, bytes]] = set()
+    digests: set[tuple[int, int, bytes]] = set()
     first: dict[tuple[int, str], int] = {}
     for proven in entries:
         if proven.meta is None or not isinstance(proven.entry, OpenEntry):
             continue
         content = opened.get(proven.number)
-        same_digest = (proven.meta.organisation, proven.entry.digest)
+        same_digest = (proven.meta.organisation, proven.meta.kind, proven.entry.digest)
         if content is None:
-            if same_digest in digests:
+            if same_digest in digests and proven.kind is not None and not proven.kind.changes_status:
                 marks[proven.number].add(Mark.REPETITION)
         else:
             earlier = first.setdefault((proven.meta.organisation, content.binding.jti), proven.number)
@@ -87,12 +90,16 @@ def history_for_rules(
         if Mark.REPETITION in report.marks:
             continue
         if content is None or report.marks & _CLOSING:
-            closed.append(ClosedEvent(report.number, None if report.kind_unknown else report.kind))
+            closed.append(ClosedEvent(report.number, _known(report.kind)))
         else:
             readable.append(_event(content))
     names = () if opening is None else (opening.asset.identifier, *aliases_of(opened))
     status = status_name(evidence.asset_type, evidence.history[-1].status)
     return History(evidence.asset_type, names, status, tuple(readable), tuple(closed))
+
+
+def _known(kind: str | None) -> str | None:
+    return None if kind is None or kind.startswith(UNKNOWN) else kind
 
 
 def _event(content: Opened) -> OpenedEvent:
@@ -106,6 +113,7 @@ def _event(content: Opened) -> OpenedEvent:
         occurred_at=_moment(content.fields.get("occurred_at")),
         fields=content.fields,
         references=frozenset(names | {document_id} if isinstance(document_id, str) else names),
+        withheld=content.withheld,
     )
 
 

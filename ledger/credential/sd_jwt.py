@@ -25,6 +25,8 @@ from ledger.errors import MalformedError, SignatureError
 from ledger.event import Json
 
 TYPE = "dc+sd-jwt"
+CLAIM_NAMES = "claim_names"
+"""The claim that lists the names of all other disclosable claims, so that a reader knows which are withheld."""
 MAX_CHARACTERS = 4 * 1024 * 1024
 MAX_JWT_CHARACTERS = 1024 * 1024
 """So that the JWT fits one IPFS block."""

@@ -40,6 +40,7 @@ _READING_KINDS = frozenset(
     }
 )
 READING_KINDS = _READING_KINDS | RESETTING_KINDS | CORRECTING_KINDS
+_TIME = "occurred_at"
 SECOND_LIFE_KINDS = frozenset(
     {"battery.second_life_reused", "battery.second_life_repurposed", "battery.second_life_remanufactured"}
     | {"battery.reused", "battery.repurposed", "battery.remanufactured"}
@@ -73,7 +74,7 @@ def _health(history: History) -> tuple[list[Finding], Judgement]:
         elif after < before - DROP_PERCENT and second.time - first.time < DROP_WITHIN:
             message = f"the state of health fell from {before:g} % to {after:g} % within {DROP_WITHIN.days} days"
             findings.append(Finding("health-drop", Severity.WARNING, (first.number, second.number), message))
-    return findings, _ruling(history, "state of health", findings, readings)
+    return findings, _ruling(history, "state of health", findings, readings, frozenset({HEALTH, _TIME}))
 
 
 def _counters(history: History) -> tuple[list[Finding], Judgement]:
@@ -86,11 +87,11 @@ def _counters(history: History) -> tuple[list[Finding], Judgement]:
             if after < before:
                 message = f"{name} fell from {before:g} to {after:g}"
                 findings.append(_change(history, "counter-backwards", message, first, second))
-    return findings, _ruling(history, "counters", findings, everything)
+    return findings, _ruling(history, "counters", findings, everything, frozenset({*COUNTERS, _TIME}))
 
 
 def _readings(history: History, name: str) -> list[tuple[OpenedEvent, float]]:
-    found = ((event, number_of(event.fields.get(name))) for event in history.opened)
+    found = ((event, number_of(event.fields.get(name))) for event in history.opened if event.kind in READING_KINDS)
     readings = [(event, value) for event, value in found if value is not None]
     return sorted(readings, key=lambda reading: (reading[0].time, reading[0].number))
 
@@ -104,13 +105,17 @@ def _change(history: History, code: str, message: str, first: OpenedEvent, secon
 
 
 def _ruling(
-    history: History, topic: str, findings: list[Finding], readings: list[tuple[OpenedEvent, float]]
+    history: History,
+    topic: str,
+    findings: list[Finding],
+    readings: list[tuple[OpenedEvent, float]],
+    fields: frozenset[str],
 ) -> Judgement:
     wrong = [finding.message for finding in findings if finding.severity is Severity.ERROR]
     doubts = [finding.message for finding in findings if finding.code.endswith("-explained")]
     if not readings:
         doubts.append("no reading is opened")
-    reasons, closed = closed_reasons(history, READING_KINDS)
+    reasons, closed = closed_reasons(history, READING_KINDS, fields)
     events = sorted({event.number for event, _ in readings} | set(closed))
     return rule(topic, wrong, [*doubts, *reasons], tuple(events))
 
@@ -127,6 +132,8 @@ def _second_life(history: History) -> tuple[list[Finding], Judgement]:
         elif not set(named).isdisjoint(history.identifiers):
             message = f"the battery stands among its own {name}"
             findings.append(Finding("second-life-itself", Severity.ERROR, (event.number,), message))
-    reasons, closed = closed_reasons(history, SECOND_LIFE_KINDS)
+    reasons, closed = closed_reasons(
+        history, SECOND_LIFE_KINDS | CORRECTING_KINDS, frozenset({"originals", "successors"})
+    )
     numbers = tuple(sorted({event.number for event in links} | set(closed)))
     return findings, rule("second life", [finding.message for finding in findings], list(reasons), numbers)

@@ -13,6 +13,7 @@ REMOVING_KINDS = frozenset({"part.removed", "battery.removed"})
 AS_BUILT_KINDS = frozenset({"part.as_built", "vehicle.as_built", "any.aggregated"})
 FREEING_KINDS = frozenset({"part.restored_available"})
 COMPOSING_KINDS = INSTALLING_KINDS | REMOVING_KINDS | AS_BUILT_KINDS | FREEING_KINDS | CORRECTING_KINDS
+_FIELDS = frozenset({"action", "children", "parent"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def assess_composition(history: History) -> tuple[list[Finding], Judgement]:
             state.parents.clear()
         else:
             _compose(state, event.number, event.fields, history.identifiers)
-    reasons, closed = closed_reasons(history, COMPOSING_KINDS)
+    reasons, closed = closed_reasons(history, COMPOSING_KINDS, _FIELDS)
     wrong = [finding.message for finding in state.findings]
     return state.findings, rule("composition", wrong, list(reasons), tuple(sorted({*numbers, *closed})))
 

@@ -2,46 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ledger.event import Json
-from ledger.rules.types import Finding, History, OpenedEvent, Severity, names_of
+from ledger.rules.types import ClosedEvent, Finding, History, OpenedEvent, Severity, names_of
 
 CORRECTION = "any.correction"
 ERROR_DECLARATION = "any.error_declaration"
 ERASURE = "any.erasure"
 CORRECTING_KINDS = frozenset({CORRECTION, ERROR_DECLARATION, ERASURE})
 
-_OWN_FIELDS = frozenset({"corrects", "reason", "erases"})
+_OWN_FIELDS = frozenset({"corrects", "reason", "erases", "occurred_at", "document_id"})
+_ID = frozenset({"document_id"})
 
 
 def apply_corrections(history: History) -> tuple[History, list[Finding]]:
     """Return the history as it reads with its corrections, and what was corrected.
 
     A correction replaces the fields that it names; an error declaration sets the event aside. Both count only from
-    the organisation that attested the event they name, else any member could edit another's events.
+    the organisation that attested the event they name, else any member could edit another's events. They may name
+    other corrections: the later one is applied first, and what was set aside corrects nothing.
 
     Args:
         history: As the reader sees it.
 
     Returns:
-        The history without the correcting events themselves, and a finding for each of them.
+        The history without the correcting events themselves, and findings on each of them. One that may name an event
+        whose id is not shown stands under ``closed``.
     """
     events = {event.number: event for event in history.opened}
+    aims = _aims(history.opened)
     findings: list[Finding] = []
-    for event in history.opened:
+    for number, targets in reversed(aims.items()):
+        if number in events:
+            findings += _apply_all(events[number], (target for target in targets if target in aims), events)
+    lost = []
+    for number, targets in aims.items():
+        if number not in events:
+            continue
+        correction = events.pop(number)
+        found = [*_apply_all(correction, (target for target in targets if target not in aims), events)]
+        findings += found
+        if not found and not any(target in aims for target in targets):
+            findings.append(_without_target(correction))
+            lost += [correction] if _may_aim_at(correction, history.opened) else []
+    closed = (*history.closed, *(ClosedEvent(correction.number, correction.kind) for correction in lost))
+    return replace(history, opened=tuple(events.values()), closed=closed), findings
+
+
+def _aims(opened: Sequence[OpenedEvent]) -> dict[int, list[int]]:
+    """The numbers of the earlier events that each correcting event names: its organisation's own before all others.
+
+    An id that another organisation gave to an event of its own must not draw a correction to itself.
+    """
+    named: dict[str, list[OpenedEvent]] = {}
+    aims: dict[int, list[int]] = {}
+    for event in opened:
         if event.kind in CORRECTING_KINDS:
-            del events[event.number]
-            findings.append(_apply(event, events))
-    return replace(history, opened=tuple(events.values())), findings
+            names = names_of(event.fields.get("erases" if event.kind == ERASURE else "corrects"))
+            found = {item.number: item for name in names for item in named.get(name, ())}
+            own = [number for number, item in found.items() if item.organisation == event.organisation]
+            aims[event.number] = own or list(found)
+        for reference in event.references:
+            named.setdefault(reference, []).append(event)
+    return aims
 
 
-def _apply(correction: OpenedEvent, events: dict[int, OpenedEvent]) -> Finding:
-    names = names_of(correction.fields.get("erases" if correction.kind == ERASURE else "corrects"))
-    target = _target(correction, names, events)
-    if target is None:
-        message = f"event {correction.number} refers to an event that is not opened here"
-        return Finding("correction-without-target", Severity.NOTICE, (correction.number,), message)
+def _apply_all(correction: OpenedEvent, targets: Iterable[int], events: dict[int, OpenedEvent]) -> list[Finding]:
+    return [_apply(correction, events[target], events) for target in targets if target in events]
+
+
+def _apply(correction: OpenedEvent, target: OpenedEvent, events: dict[int, OpenedEvent]) -> Finding:
     numbers = (target.number, correction.number)
     if correction.kind == ERASURE:
         message = f"the content of event {target.number} is registered as erased: {_reason(correction)}"
@@ -59,14 +91,31 @@ def _replace(correction: OpenedEvent, target: OpenedEvent, events: dict[int, Ope
         message = f"event {target.number} was declared erroneous by its issuer: {_reason(correction)}"
         return Finding("declared-erroneous", Severity.NOTICE, numbers, message)
     changed: dict[str, Json] = {name: value for name, value in correction.fields.items() if name not in _OWN_FIELDS}
-    events[target.number] = replace(target, fields={**target.fields, **changed})
+    withheld = _unknown_after(correction, target, changed)
+    events[target.number] = replace(target, fields={**target.fields, **changed}, withheld=withheld)
     message = f"event {target.number} was corrected by its issuer: {_reason(correction)}"
     return Finding("corrected", Severity.NOTICE, numbers, message)
 
 
-def _target(correction: OpenedEvent, names: tuple[str, ...], events: dict[int, OpenedEvent]) -> OpenedEvent | None:
-    earlier = (event for event in events.values() if event.number < correction.number)
-    return next((event for event in earlier if not event.references.isdisjoint(names)), None)
+def _unknown_after(correction: OpenedEvent, target: OpenedEvent, changed: Mapping[str, Json]) -> frozenset[str] | None:
+    """What is not known of an event once it is corrected: also what its correction withholds or takes back."""
+    if target.withheld is None or correction.withheld is None:
+        return None
+    taken_back = {name for name, value in changed.items() if value is None}
+    return target.withheld | (correction.withheld - _OWN_FIELDS) | taken_back
+
+
+def _without_target(correction: OpenedEvent) -> Finding:
+    message = f"event {correction.number} refers to an event that is not opened here"
+    return Finding("correction-without-target", Severity.NOTICE, (correction.number,), message)
+
+
+def _may_aim_at(correction: OpenedEvent, opened: Sequence[OpenedEvent]) -> bool:
+    """Whether it may name an opened event of its organisation that does not show its id."""
+    return correction.kind != ERASURE and any(
+        event.organisation == correction.organisation and event.number < correction.number and event.may_withhold(_ID)
+        for event in opened
+    )
 
 
 def _reason(event: OpenedEvent) -> str:

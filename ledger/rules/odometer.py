@@ -38,19 +38,23 @@ READING_KINDS = CORRECTING_KINDS | {
     "vehicle.accident",
     "vehicle.battery_changed",
     "vehicle.claim",
+    "vehicle.deregistered",
     "vehicle.first_registered",
     "vehicle.graded",
     "vehicle.inspected",
     "vehicle.odometer_reading",
     "vehicle.part_changed",
+    "vehicle.registered_by_registrar",
     "vehicle.post_accident_inspected",
     "vehicle.repaired",
     "vehicle.serviced",
     "vehicle.sold",
     "vehicle.title_event",
+    "vehicle.total_loss",
     "vehicle.warranty_claim",
     REPLACED,
 }
+_FIELDS = frozenset({"odometer_km", "odometer_before_km", "odometer_after_km", "occurred_at"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,8 @@ def assess_odometer(history: History) -> tuple[list[Finding], Judgement]:
 
     A fall is *inconsistent* unless it has one of the known innocent causes, which leave no judgement: the meter
     rolled over, the readings differ as miles and kilometres do, the vehicle was imported in between. A replaced
-    meter starts anew at its stated reading. An event that may bear a reading but is not opened leaves no judgement.
+    meter starts anew at its stated reading. An event that may bear a reading but is not opened, or does not show
+    whether it bears one and of when, leaves no judgement; other kinds of events bear none.
 
     Args:
         history: Corrections applied.
@@ -84,7 +89,7 @@ def assess_odometer(history: History) -> tuple[list[Finding], Judgement]:
             (wrong if finding.severity is Severity.ERROR else doubts if innocent else []).append(finding.message)
     if len(readings) < 2:
         doubts.append("fewer than two readings are opened")
-    reasons, numbers = closed_reasons(history, READING_KINDS)
+    reasons, numbers = closed_reasons(history, READING_KINDS, _FIELDS)
     events = tuple(sorted({reading.number for reading in readings} | set(numbers)))
     return findings, rule(TOPIC, wrong, [*doubts, *reasons], events)
 
@@ -94,7 +99,7 @@ def _readings(history: History) -> list[_Reading]:
     for event in history.opened:
         if event.kind == REPLACED:
             readings += _replacement(event)
-        elif (km := number_of(event.fields.get("odometer_km"))) is not None:
+        elif event.kind in READING_KINDS and (km := number_of(event.fields.get("odometer_km"))) is not None:
             readings.append(_Reading(event.number, event.time, km))
     return readings
 

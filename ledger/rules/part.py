@@ -16,6 +16,7 @@ from ledger.rules.types import (
 
 OFFERED, ACCEPTED, ENDED = "part.offered", "part.accepted", "part.offer_ended"
 CUSTODY_KINDS = frozenset({OFFERED, ACCEPTED, ENDED, "part.restored_available"})
+_FIELDS = frozenset({"from_party", "to_party"})
 
 
 def assess_custody(history: History) -> tuple[list[Finding], Judgement]:
@@ -34,7 +35,7 @@ def assess_custody(history: History) -> tuple[list[Finding], Judgement]:
         if event.kind == ACCEPTED and offer is not None:
             findings += _compare(offer, event)
         offer = event if event.kind == OFFERED else None
-    reasons, closed = closed_reasons(history, CUSTODY_KINDS | CORRECTING_KINDS)
+    reasons, closed = closed_reasons(history, CUSTODY_KINDS | CORRECTING_KINDS, _FIELDS)
     wrong = [finding.message for finding in findings if finding.severity is Severity.ERROR]
     return findings, rule("custody", wrong, list(reasons), tuple(sorted({*numbers, *closed})))
 

@@ -72,6 +72,7 @@ class OpenedEvent:
         occurred_at: When it is said to have happened (aware), or None.
         fields: Disclosed domain fields by name.
         references: The names under which other events may refer to it: document id, ``jti``, digest.
+        withheld: Names of the claims that are not disclosed; None where that is not known.
     """
 
     number: int
@@ -81,6 +82,11 @@ class OpenedEvent:
     occurred_at: datetime | None
     fields: Mapping[str, Json]
     references: frozenset[str] = frozenset()
+    withheld: frozenset[str] | None = frozenset()
+
+    def may_withhold(self, names: frozenset[str]) -> bool:
+        """Tell whether one of these claims may stand in the credential without being shown."""
+        return self.withheld is None or not self.withheld.isdisjoint(names)
 
     @property
     def time(self) -> datetime:
@@ -147,19 +153,29 @@ def names_of(value: Json) -> tuple[str, ...]:
     return tuple(name for name in names if isinstance(name, str))
 
 
-def closed_reasons(history: History, kinds: frozenset[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Return why events that are not opened leave a topic without judgement, and their numbers.
+def closed_reasons(
+    history: History, kinds: frozenset[str], fields: frozenset[str]
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Return why events that are not shown, or not whole, leave a topic without judgement, and their numbers.
 
     Args:
         history: As the reader sees it.
         kinds: The kinds that the topic depends on. An event whose kind is hidden may be of any of them.
+        fields: The claims that the topic depends on. Who shows an event without them might hide what speaks against
+            him, so a reader has to know that they are not there.
     """
-    numbers = tuple(event.number for event in history.closed if event.kind is None or event.kind in kinds)
-    if not numbers:
-        return (), ()
+    closed = tuple(event.number for event in history.closed if event.kind is None or event.kind in kinds)
+    partly = tuple(event.number for event in history.opened if event.kind in kinds and event.may_withhold(fields))
+    reasons = (
+        ("not opened, or without a field that is needed", closed),
+        ("not known to show every field that bears on this", partly),
+    )
+    return tuple(f"{why}: {_listed(numbers)}" for why, numbers in reasons if numbers), (*closed, *partly)
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
     listed = ", ".join(str(number) for number in numbers[:8]) + (" ..." if len(numbers) > 8 else "")
-    noun = "event" if len(numbers) == 1 else "events"
-    return (f"not opened, or without a field that is needed: {noun} {listed}",), numbers
+    return f"{'event' if len(numbers) == 1 else 'events'} {listed}"
 
 
 def rule(topic: str, wrong: list[str], doubts: list[str], events: tuple[int, ...]) -> Judgement:

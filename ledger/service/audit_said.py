@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from ledger.credential.sd_jwt import CLAIM_NAMES
 from ledger.errors import MalformedError
 from ledger.event import AssetReference, AssetType, Attachment, Event, Json
 from ledger.kinds import Kind
@@ -21,7 +22,7 @@ from ledger.service.plan import content_hash, event_key
 from ledger.service.read import IDENTITY
 from ledger.store.document_index import Asset, AssetAlias, Credential
 
-_OWN = frozenset({"occurred_at", "document_id", "salt"})
+_OWN = frozenset({"occurred_at", "document_id", "salt", CLAIM_NAMES})
 
 
 def said_rows(

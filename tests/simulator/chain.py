@@ -17,7 +17,7 @@ from ledger.credential.binding import Binding, claims_of, coarse_time, log_name,
 from ledger.credential.capsule_format import CapsuleReference
 from ledger.credential.disclosure import make_disclosures
 from ledger.credential.jose import Algorithm, SigningKey, generate_private_key
-from ledger.credential.sd_jwt import SdJwt, issue, parse_sd_jwt, present
+from ledger.credential.sd_jwt import CLAIM_NAMES, SdJwt, issue, parse_sd_jwt, present
 from ledger.event import AssetReference, AssetType, Json
 from ledger.identifiers import parse_identifier
 from ledger.kinds import kind_by_name
@@ -183,7 +183,8 @@ class Simulator:
             previous_head=self.head(asset) if row.from_statuses else None,
         )
         visible = claims_of(replace(binding, **claims))  # type: ignore[arg-type]
-        disclosures = (*make_disclosures(fields, self.random), *more)
+        listed: dict[str, Json] = {CLAIM_NAMES: sorted(fields)} | dict(fields)
+        disclosures = (*make_disclosures(listed, self.random), *more)
         return issue(visible, disclosures, key or self.keys[issuer], self.random)
 
     def attest(
