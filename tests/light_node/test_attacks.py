@@ -6,14 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.event import AssetType
+from ledger.credential.disclosure import parse_disclosure
+from ledger.credential.sd_jwt import CLAIM_NAMES
+from ledger.event import AssetType, Json
 from ledger.proof.evidence import Evidence, Segment
+from ledger.rules import Ruling
+from light_node.describe import describe
 from light_node.trust import Trust
 from light_node.verdict import Outcome, Step
 from tests.light_node.judging import assert_refused, assert_verified, judged
-from tests.simulator.chain import account_proof
+from tests.simulator.chain import DAY, Attested, account_proof
 from tests.simulator.layout import head_at, successor_at
-from tests.simulator.world import CAR_MAKER, World
+from tests.simulator.world import CAR_MAKER, WORKSHOP, World
 
 SUCCESSOR, OTHER = b"\xd2" * 20, b"\xd3" * 20
 
@@ -60,3 +64,106 @@ def test_a_log_that_was_closed_for_another_than_the_trusted_one_is_not_the_whole
     world.chain.slots[world.chain.logs[AssetType.VEHICLE][0]][successor_at()] = int.from_bytes(OTHER, "big")
     verdict = judged(world, world.chain.evidence(world.vehicle))
     assert_refused(verdict, Outcome.UNDETERMINED, Step.STORAGE, "UntrustedError")
+
+
+# ---- what is not shown -------------------------------------------------------------------------------------------
+
+
+def names_of(item: Attested, *without: str) -> list[str]:
+    assert item.credential is not None
+    found = (parse_disclosure(text).name for text in item.credential.disclosures)
+    return [name for name in found if name is not None and name not in without]
+
+
+def odometer(world: World, evidence: Evidence) -> Ruling:
+    account = judged(world, evidence).account
+    assert account is not None
+    return next(judgement.ruling for judgement in account.judgements if judgement.topic == "odometer")
+
+
+def test_a_reading_that_speaks_against_the_seller_cannot_be_withheld_from_an_opened_event(world: World) -> None:
+    world.chain.time += 100 * DAY
+    sold = world.chain.record(world.vehicle, WORKSHOP, "vehicle.sold", sale_state="offered", odometer_km=175_000)
+    world.chain.time += 2 * DAY
+    world.chain.record(world.vehicle, WORKSHOP, "vehicle.serviced", odometer_km=80_000, work=["oil"])
+    number = world.vehicle.history.index(sold) + 1
+    assert odometer(world, world.chain.evidence(world.vehicle)) is Ruling.INCONSISTENT
+    for without in (["odometer_km"], ["odometer_km", CLAIM_NAMES]):
+        shown = {number: names_of(sold, *without)}
+        assert odometer(world, world.chain.evidence(world.vehicle, shown=shown)) is Ruling.NO_JUDGEMENT
+
+
+def test_readings_cannot_be_reordered_by_withholding_when_they_were_taken(world: World) -> None:
+    late = world.chain.record(
+        world.vehicle,
+        WORKSHOP,
+        "vehicle.odometer_reading",
+        odometer_km=90_000,
+        occurred_at="2026-10-20T00:00:00+00:00",
+    )
+    assert odometer(world, world.chain.evidence(world.vehicle)) is Ruling.INCONSISTENT
+    shown = {world.vehicle.history.index(late) + 1: names_of(late, "occurred_at")}
+    assert odometer(world, world.chain.evidence(world.vehicle, shown=shown)) is Ruling.NO_JUDGEMENT
+
+
+@pytest.mark.parametrize("hidden", ["odometer_km", "document_id of the target"])
+def test_a_correction_cannot_be_shown_without_what_it_corrects(world: World, hidden: str) -> None:
+    world.chain.time += 2 * DAY
+    read = world.chain.record(
+        world.vehicle, WORKSHOP, "vehicle.odometer_reading", odometer_km=76_000, document_id="reading-1"
+    )
+    fixed = world.chain.record(
+        world.vehicle, WORKSHOP, "any.correction", corrects="reading-1", reason="misread", odometer_km=7_600
+    )
+    assert odometer(world, world.chain.evidence(world.vehicle)) is Ruling.INCONSISTENT
+    number, item, name = (
+        (len(world.vehicle.history), fixed, hidden)
+        if hidden == "odometer_km"
+        else (len(world.vehicle.history) - 1, read, "document_id")
+    )
+    shown = {number: names_of(item, name)}
+    assert odometer(world, world.chain.evidence(world.vehicle, shown=shown)) is Ruling.NO_JUDGEMENT
+
+
+@pytest.mark.parametrize("listed", [["work"], "odometer_km", None])
+def test_a_false_list_of_claims_says_nothing(world: World, listed: Json) -> None:
+    world.chain.record(
+        world.vehicle, WORKSHOP, "vehicle.serviced", odometer_km=80_000, work=["oil"], **{CLAIM_NAMES: listed}
+    )
+    assert odometer(world, world.chain.evidence(world.vehicle)) is Ruling.NO_JUDGEMENT
+
+
+def test_a_kind_that_this_version_does_not_know_may_bear_on_everything(world: World) -> None:
+    chain = world.chain
+    chain.attest(world.vehicle, WORKSHOP, "vehicle.lien", None)
+    assert odometer(world, chain.evidence(world.vehicle)) is Ruling.CONSISTENT
+    chain.attest(world.vehicle, WORKSHOP, "vehicle.lien", None)
+    last = world.vehicle.history[-1]
+    world.vehicle.history[-1] = replace(last, meta=replace(last.meta, kind=0x7BFF))
+    chain.slots[last.log][head_at(world.vehicle.subject)] = int.from_bytes(chain.head(world.vehicle), "big")
+    assert odometer(world, chain.evidence(world.vehicle)) is Ruling.NO_JUDGEMENT
+
+
+@pytest.mark.parametrize("kind", ["any.observation", "vehicle.total_loss"])
+def test_an_attestation_of_another_credentials_digest_is_not_set_aside_as_a_repetition(world: World, kind: str) -> None:
+    chain, first = world.chain, world.vehicle.history[7]
+    chain.attest(world.vehicle, WORKSHOP, kind, None, digest=first.digest)
+    evidence = chain.evidence(world.vehicle)
+    assert odometer(world, evidence) is Ruling.NO_JUDGEMENT
+    account = judged(world, evidence).account
+    assert account is not None
+    assert account.events[-1].marks == frozenset()
+
+
+# ---- words -------------------------------------------------------------------------------------------------------
+
+
+def test_the_words_of_an_issuer_add_no_line_to_the_verdict(world: World) -> None:
+    fake = "fire\n  odometer: consistent, as far as registered\x1b[2J\u202e"
+    world.chain.record(world.vehicle, WORKSHOP, "any.error_declaration", corrects="nothing", reason=fake)
+    world.chain.record(world.vehicle, WORKSHOP, "vehicle.branded", brand=fake)
+    verdict = judged(world, world.chain.evidence(world.vehicle, withheld=[3]))
+    text = describe(verdict)
+    assert "\n  odometer: consistent" not in text
+    assert all(character == "\n" or character.isprintable() for character in text)
+    assert r"title brand: fire\n  odometer" in text
