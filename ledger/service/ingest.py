@@ -119,16 +119,19 @@ class Rehearsal:
 def open_recorder(workspace: Workspace, member: Member, recipients: Sequence[Recipient]) -> Iterator[Recorder]:
     """Open a member's recorder; what an earlier run left in its outbox is settled first.
 
+    The member itself receives the keys of what it records, whoever else does: without them nobody could open it.
+
     Raises:
         NotAuthorisedError: Its credential key is not valid now.
         ConflictError: Another program writes for this account.
         SourceError: What was left cannot be settled.
     """
     check_issuer_key(workspace, member)
+    others = [one for one in recipients if one.organisation != member.organisation]
     with workspace.outbox(member) as outbox:
         recorder = Recorder(
             member,
-            recipients,
+            [Recipient(member.organisation, member.recipient.public), *others],
             contracts=workspace.contracts,
             database=workspace.database,
             documents=workspace.documents,
@@ -178,7 +181,7 @@ def ingest(  # noqa: PLR0913 - what a caller chooses
         member: Whose documents they are.
         sources: Where they are.
         choice: How.
-        recipients: Who receives the keys of what is recorded.
+        recipients: Who receives the keys of what is recorded, besides the member itself.
         on_result: Told every result, once it is final; rows of a table before the table.
         watch: Told how far it is.
 
