@@ -23,7 +23,6 @@ from ledger.proof.merkle import NodeReader, consistency_path, root_of, verify_co
 from ledger.proof.note import NoteSignature, SigningKey
 from ledger.service.files import write_durably
 from ledger.service.members import WITNESS, witness_key
-from ledger.service.network import COUNCIL
 from ledger.service.workspace import Workspace
 from ledger.store.locks import exclusive
 
@@ -74,8 +73,7 @@ class Witness:
 def witnesses_of(workspace: Workspace) -> list[Witness]:
     """The witnesses whose keys lie in this home, by name."""
     folder = workspace.home / FOLDER
-    names = [name for name in workspace.keyring.names() if not name.startswith(f"{COUNCIL}-")]
-    unlocked = [workspace.keyring.unlock(name) for name in names]
+    unlocked = workspace.keyring.unlock_all(workspace.member_names())
     return [
         Witness(witness_key(keys.name, keys.secrets), folder / f"{keys.name}.note")
         for keys in unlocked
@@ -95,7 +93,8 @@ def latest_checkpoint(workspace: Workspace, at_least: int, clock: Callable[[], f
         stored = parse_checkpoint(path.read_bytes())
         height = workspace.client.block_number()
         size = stored.checkpoint.size
-        if size > at_least and size + FRESH_BLOCKS > height and _has_state(workspace, size - 1):
+        recent = size > at_least and size + FRESH_BLOCKS > height
+        if recent and _has_state(workspace, size - 1) and _is_of_this_chain(workspace, stored.checkpoint):
             return stored
     with exclusive(workspace.database, "witness"):
         _wait_for(workspace, at_least)
@@ -103,6 +102,17 @@ def latest_checkpoint(workspace: Workspace, at_least: int, clock: Callable[[], f
         path.parent.mkdir(parents=True, exist_ok=True)
         write_durably(path, signed.note.encode())
     return signed
+
+
+def _is_of_this_chain(workspace: Workspace, checkpoint: Checkpoint) -> bool:
+    """Whether the index, as far as it is, has the tree that was signed; after a hard kill of the chain it has not."""
+    if checkpoint.origin != workspace.contracts.origin:
+        return False
+    with workspace.database.read() as session:
+        try:
+            return root_of(BlockTree(session), checkpoint.size) == checkpoint.root
+        except MissingError:
+            return False
 
 
 def _has_state(workspace: Workspace, block: int) -> bool:
