@@ -34,6 +34,7 @@ from ledger.event import AssetType
 from ledger.service.evidence import build_evidence
 from ledger.service.members import Member
 from ledger.service.network import enrol_all
+from ledger.service.read import AssetRecord
 from ledger.service.results import Outcome, line_of
 from ledger.service.trust import make_trust
 from ledger.service.workspace import Workspace
@@ -204,6 +205,10 @@ class Show:
                 for remark in one.remarks():
                     self._report.say(f"          {remark}")
         return proven
+
+    def assets(self) -> list[AssetRecord]:
+        """Every asset that is registered in the home."""
+        return all_assets(self._workspace)
 
     def scene(
         self, members: dict[str, Member], trust: Trust, accepted: TrustedBlock, proven: Sequence[Proven]
