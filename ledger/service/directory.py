@@ -11,7 +11,6 @@ from ledger.errors import NotAuthorisedError, SourceError, VerificationError
 from ledger.event import AssetType
 from ledger.kinds import role_bit, role_names
 from ledger.proof.subject import namespace_id
-from ledger.service.network import COUNCIL
 from ledger.service.read import AssetRecord
 from ledger.service.record import Recipient
 from ledger.service.workspace import Workspace
@@ -131,5 +130,4 @@ def all_assets(workspace: Workspace) -> list[AssetRecord]:
 
 
 def _keystores(workspace: Workspace) -> dict[bytes, str]:
-    names = [name for name in workspace.keyring.names() if not name.startswith(f"{COUNCIL}-")]
-    return {bytes.fromhex(workspace.keyring.unlock(name).account.address[2:]): name for name in names}
+    return {workspace.keyring.address(name): name for name in workspace.member_names()}

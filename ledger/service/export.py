@@ -20,7 +20,7 @@ from typing import IO
 from sqlmodel import col, func, select
 
 from ledger.access import Tier
-from ledger.errors import ConfigurationError, NotAuthorisedError, RejectedError, RuleError
+from ledger.errors import ConfigurationError, RejectedError, RuleError
 from ledger.proof.evidence import parse_evidence
 from ledger.service.evidence import build_evidence
 from ledger.service.export_archive import BagWriter, FileFact
@@ -55,7 +55,6 @@ from ledger.service.export_verify import (
     verify_bag,
 )
 from ledger.service.members import Member
-from ledger.service.network import COUNCIL
 from ledger.service.read import AssetRecord
 from ledger.service.trust import make_trust
 from ledger.service.witness import latest_checkpoint
@@ -263,18 +262,11 @@ def _spool() -> IO[bytes]:
 
 
 def _exporter(workspace: Workspace, asset: AssetRecord) -> Member:
-    found: list[Member] = []
-    for name in workspace.keyring.names():
-        if name.startswith(f"{COUNCIL}-"):
-            continue
-        try:
-            found.append(workspace.member(name))
-        except NotAuthorisedError:
-            continue
-    if not found:
+    enrolled = workspace.enrolled()
+    if not enrolled:
         raise ConfigurationError("no keys of a member are in this home: an export is signed by one")
     registrar = int.from_bytes(asset.subject[:4], "big")
-    return next((member for member in found if member.organisation == registrar), found[0])
+    return workspace.member(next((name for name, number in enrolled.items() if number == registrar), min(enrolled)))
 
 
 def _last_block(workspace: Workspace, assets: Sequence[AssetRecord]) -> int:

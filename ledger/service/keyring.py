@@ -13,8 +13,9 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,17 +27,31 @@ from eth_account.signers.local import LocalAccount
 from ledger.errors import ConfigurationError
 from ledger.service.files import write_durably
 
+ADDRESS_BYTES = 20
 _R, _P = 8, 1
 _MAX_FILE_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
 class Keys:
-    """The unlocked keys of one organisation; ``secrets`` holds raw private bytes by purpose."""
+    """The keys of one organisation, each file decrypted when it is first needed: scrypt takes its time.
 
-    name: str
-    account: LocalAccount
-    secrets: Mapping[str, bytes]
+    Reading either property raises ConfigurationError where the file is damaged or the passphrase is wrong.
+    """
+
+    def __init__(
+        self, name: str, account: Callable[[], LocalAccount], secrets: Callable[[], Mapping[str, bytes]]
+    ) -> None:
+        self.name, self._account, self._secrets = name, account, secrets
+
+    @cached_property
+    def account(self) -> LocalAccount:
+        """The chain account."""
+        return self._account()
+
+    @cached_property
+    def secrets(self) -> Mapping[str, bytes]:
+        """Raw private bytes by purpose."""
+        return self._secrets()
 
 
 class Keyring:
@@ -64,27 +79,63 @@ class Keyring:
         if (folder / "account.json").exists():
             raise ConfigurationError(f"there are keys for {name!r} already")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        phrase = self._passphrase()
+        phrase = self._phrase
         write_durably(folder / "secrets.json", json.dumps(_seal(private, phrase, self._scrypt_n)).encode(), mode=0o600)
         keystore = Account.encrypt(account_key, phrase, kdf="scrypt", iterations=self._scrypt_n)
         write_durably(folder / "account.json", json.dumps(keystore).encode(), mode=0o600)
-        self._unlocked[name] = Keys(name, Account.from_key(account_key), dict(private))
+        self._unlocked[name] = Keys(name, lambda: Account.from_key(account_key), lambda: dict(private))
         return self._unlocked[name]
 
     def unlock(self, name: str) -> Keys:
-        """Decrypt the keys of one organisation.
+        """The keys of one organisation, decrypted where they are used.
+
+        Raises: ConfigurationError, where there are none.
+        """
+        if name not in self._unlocked:
+            folder = self._existing(name)
+            self._unlocked[name] = Keys(
+                name,
+                lambda: _account(_read(folder / "account.json"), self._phrase),
+                lambda: _open(_read(folder / "secrets.json"), self._phrase),
+            )
+        return self._unlocked[name]
+
+    def unlock_all(self, names: Sequence[str]) -> list[Keys]:
+        """The keys of several organisations, their secrets decrypted side by side.
 
         Raises: ConfigurationError, where there are none, a file is damaged, or the passphrase is wrong.
         """
-        if name not in self._unlocked:
-            folder = self._place(name)
-            if not (folder / "account.json").exists():
-                known = ", ".join(self.names()) or "none"
-                raise ConfigurationError(f"there are no keys for {name!r} here (keys: {known})")
-            phrase = self._passphrase()
-            private = _open(_read(folder / "secrets.json"), phrase)
-            self._unlocked[name] = Keys(name, _account(_read(folder / "account.json"), phrase), private)
-        return self._unlocked[name]
+        unlocked = [self.unlock(name) for name in names]
+        if unlocked:
+            self._phrase  # noqa: B018 - asked once, before the threads need it
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            list(pool.map(lambda keys: keys.secrets, unlocked))
+        return unlocked
+
+    def address(self, name: str) -> bytes:
+        """The address of an organisation's chain account, 20 bytes; it stands in the keystore in the clear.
+
+        Raises: ConfigurationError, where there is none.
+        """
+        path = self._existing(name) / "account.json"
+        try:
+            address = bytes.fromhex(str(_read(path)["address"]).removeprefix("0x"))
+        except (KeyError, ValueError):
+            raise ConfigurationError(f"{path.name} of {name!r} names no account") from None
+        if len(address) != ADDRESS_BYTES:
+            raise ConfigurationError(f"{path.name} of {name!r} names no account")
+        return address
+
+    @cached_property
+    def _phrase(self) -> str:
+        return self._passphrase()
+
+    def _existing(self, name: str) -> Path:
+        folder = self._place(name)
+        if not (folder / "account.json").exists():
+            known = ", ".join(self.names()) or "none"
+            raise ConfigurationError(f"there are no keys for {name!r} here (keys: {known})")
+        return folder
 
     def _place(self, name: str) -> Path:
         if not name or not all(character.isalnum() or character in "-_" for character in name) or not name.isascii():

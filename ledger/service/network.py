@@ -31,11 +31,10 @@ from ledger.service.contracts import Contracts, origin_of, save_contracts
 from ledger.service.files import write_durably
 from ledger.service.members import ISSUER, ISSUER_ALGORITHM, digest_profile, encode_profile, new_secrets, profile_of
 from ledger.service.settings import FILE_NAME as SETTINGS_FILE
-from ledger.service.workspace import Workspace
+from ledger.service.workspace import COUNCIL, Workspace
 from ledger.store.chain_index import Organisation
 from ledger.strict_json import canonical_json
 
-COUNCIL = "council"
 NO_END = 2**48 - 1
 ALGORITHM_NUMBERS: Mapping[Algorithm, int] = {Algorithm.ES256: 1, Algorithm.ES256K: 2, Algorithm.EDDSA: 3}
 _PREFIXES = {

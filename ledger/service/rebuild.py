@@ -18,13 +18,12 @@ from sqlmodel import Session
 from ledger.chain import projection
 from ledger.chain.blocks import cut_blocks
 from ledger.chain.projector import CURSOR, Projector
-from ledger.errors import ConflictError, NotAuthorisedError
+from ledger.errors import ConflictError
 from ledger.service.audit_batches import BatchWalk
 from ledger.service.audit_contents import ContentWalk, Home
 from ledger.service.audit_keys import CapsuleKeys, IssuerKeys
 from ledger.service.audit_report import Findings, OnProgress
 from ledger.service.members import RECIPIENT, recipient_key
-from ledger.service.network import COUNCIL
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import (
     Account,
@@ -131,7 +130,7 @@ def restore_documents(workspace: Workspace, beside: Database, findings: Findings
     """Fill the rest of the second index from the store, as far as this home's keys open it; check all of it."""
     home = Home(workspace.database, beside, workspace.documents, workspace.contracts, _organisations(workspace))
     BatchWalk(workspace.documents, workspace.database, beside, findings).run()
-    unlocked = [workspace.keyring.unlock(name) for name in workspace.keyring.names()]
+    unlocked = workspace.keyring.unlock_all(workspace.member_names())
     private = [recipient_key(one.secrets) for one in unlocked if RECIPIENT in one.secrets]
     issuers = IssuerKeys(workspace.documents)
     ContentWalk(home, issuers, CapsuleKeys(issuers, private), findings).run()
@@ -139,15 +138,7 @@ def restore_documents(workspace: Workspace, beside: Database, findings: Findings
 
 def _organisations(workspace: Workspace) -> frozenset[int]:
     """Numbers of the organisations whose keys lie in this home."""
-    found = set()
-    for name in workspace.keyring.names():
-        if name.startswith(f"{COUNCIL}-"):
-            continue
-        try:
-            found.add(workspace.member(name).organisation)
-        except NotAuthorisedError:
-            continue
-    return frozenset(found)
+    return frozenset(workspace.enrolled().values())
 
 
 def _copy(source: Session, target: Session, model: type[Row]) -> int:

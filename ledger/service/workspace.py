@@ -28,6 +28,7 @@ from ledger.store.chain_index import Account
 from ledger.store.database import Database, open_database
 
 KEYS, CHAIN, DOCUMENTS = "keys", "chain", "documents"
+COUNCIL = "council"
 
 
 class Workspace:
@@ -119,16 +120,24 @@ class Workspace:
             NotAuthorisedError: The account writes for no organisation.
         """
         keys = self.keyring.unlock(name)
-        address = bytes.fromhex(keys.account.address[2:])
-        organisation = self.organisation_of(address)
+        organisation = self.organisation_of(self.keyring.address(name))
         if organisation == 0:
             raise NotAuthorisedError(f"the account of {name!r} writes for no organisation")
         return member_of(keys, organisation)
 
+    def member_names(self) -> list[str]:
+        """Names of the organisations with keystores here; the council's administrators are none."""
+        return [name for name in self.keyring.names() if not name.startswith(f"{COUNCIL}-")]
+
+    def enrolled(self) -> dict[str, int]:
+        """Numbers of the organisations whose keystores lie here and whose accounts may write, by name."""
+        numbers = {name: self.organisation_of(self.keyring.address(name)) for name in self.member_names()}
+        return {name: number for name, number in numbers.items() if number}
+
     def reader(self) -> Reader:
         """Reads with the recipient keys of every organisation whose keystores lie here."""
         if self._reader is None:
-            unlocked = [self.keyring.unlock(name) for name in self.keyring.names()]
+            unlocked = self.keyring.unlock_all(self.member_names())
             keys = [recipient_key(one.secrets) for one in unlocked if RECIPIENT in one.secrets]
             self._reader = Reader(self.database, self.documents, self.contracts, keys)
         return self._reader

@@ -19,6 +19,11 @@ def ring(folder: Path, phrase: str = "open sesame") -> Keyring:
     return Keyring(folder, lambda: phrase, 1024)
 
 
+def opened(keyring: Keyring) -> tuple[object, object]:
+    keys = keyring.unlock_all(["maker"])[0]
+    return keys.account, keys.secrets
+
+
 @pytest.fixture
 def stored(tmp_path: Path) -> Path:
     ring(tmp_path).create("maker", KEY, SECRETS)
@@ -58,7 +63,7 @@ def test_keys_are_never_overwritten(stored: Path) -> None:
 
 def test_wrong_passphrase_is_refused(stored: Path) -> None:
     with pytest.raises(ConfigurationError, match="passphrase"):
-        ring(stored, "open barley").unlock("maker")
+        opened(ring(stored, "open barley"))
 
 
 def test_unknown_name_lists_what_there_is(stored: Path) -> None:
@@ -93,7 +98,7 @@ def test_damaged_box_is_refused(stored: Path, damage: object) -> None:
     damage(box)  # type: ignore[operator]
     path.write_text(json.dumps(box))
     with pytest.raises(ConfigurationError):
-        ring(stored).unlock("maker")
+        opened(ring(stored))
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"x" * 70_000])
@@ -101,7 +106,7 @@ def test_damaged_box_is_refused(stored: Path, damage: object) -> None:
 def test_any_other_file_is_refused(stored: Path, name: str, content: bytes) -> None:
     (stored / "maker" / name).write_bytes(content)
     with pytest.raises(ConfigurationError):
-        ring(stored).unlock("maker")
+        opened(ring(stored))
 
 
 def test_passphrase_comes_from_the_file_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,3 +124,19 @@ def test_without_any_source_the_error_says_what_to_do(tmp_path: Path, monkeypatc
     with pytest.raises(ConfigurationError, match="passphrase file"):
         passphrase_source(tmp_path / "none", None)()
     assert passphrase_source(None, lambda: "typed")() == "typed"
+
+
+def test_address_is_read_without_a_passphrase(stored: Path) -> None:
+    def nobody() -> str:
+        raise AssertionError("asked for the passphrase")
+
+    address = Keyring(stored, nobody, 1024).address("maker")
+    assert address.hex() == Account.from_key(KEY).address[2:].lower()
+
+
+@pytest.mark.parametrize("address", [None, "", "0x12", "zz" * 20])
+def test_keystore_that_names_no_account_is_refused(stored: Path, address: object) -> None:
+    path = stored / "maker" / "account.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "address": address}))
+    with pytest.raises(ConfigurationError):
+        ring(stored).address("maker")
