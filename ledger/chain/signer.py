@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
 
 
 class Signer(Protocol):
@@ -23,6 +23,8 @@ class KeySigner:
     """Signs with a secp256k1 key held in memory."""
 
     def __init__(self, private_key: bytes) -> None:
+        from eth_account import Account  # noqa: PLC0415 - half a second, for commands that never sign
+
         self._account: LocalAccount = Account.from_key(private_key)
         self.address = bytes.fromhex(self._account.address[2:])
 

@@ -17,15 +17,16 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 
 from ledger.errors import ConfigurationError
 from ledger.service.files import write_durably
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
 
 ADDRESS_BYTES = 20
 _R, _P = 8, 1
@@ -81,9 +82,9 @@ class Keyring:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         phrase = self._phrase
         write_durably(folder / "secrets.json", json.dumps(_seal(private, phrase, self._scrypt_n)).encode(), mode=0o600)
-        keystore = Account.encrypt(account_key, phrase, kdf="scrypt", iterations=self._scrypt_n)
+        keystore = _accounts().encrypt(account_key, phrase, kdf="scrypt", iterations=self._scrypt_n)
         write_durably(folder / "account.json", json.dumps(keystore).encode(), mode=0o600)
-        self._unlocked[name] = Keys(name, lambda: Account.from_key(account_key), lambda: dict(private))
+        self._unlocked[name] = Keys(name, lambda: _accounts().from_key(account_key), lambda: dict(private))
         return self._unlocked[name]
 
     def unlock(self, name: str) -> Keys:
@@ -194,9 +195,15 @@ def _open(box: dict[str, Any], phrase: str) -> dict[str, bytes]:
     return {name: bytes.fromhex(value) for name, value in json.loads(plain).items()}
 
 
+def _accounts() -> Any:
+    from eth_account import Account  # noqa: PLC0415 - half a second, for commands that need no account
+
+    return Account
+
+
 def _account(keystore: dict[str, Any], phrase: str) -> LocalAccount:
     try:
-        return cast(LocalAccount, Account.from_key(Account.decrypt(keystore, phrase)))
+        return cast("LocalAccount", _accounts().from_key(_accounts().decrypt(keystore, phrase)))
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(f"the passphrase does not open the chain account: {error}") from None
 
