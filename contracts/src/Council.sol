@@ -39,11 +39,13 @@ abstract contract Council is Governed, ICouncil {
         Proposal storage state = _proposals[id];
         if (state.proposedAt == 0) _propose(state, id, action, salt);
         bool confirmed = _recordConfirmation(state, id);
-        if (_count(id) < _threshold) {
+        uint256 count = _count(id);
+        if (count < _threshold) {
             require(confirmed, AlreadyConfirmed(id, msg.sender));
             return (id, false);
         }
-        if (state.readyAt == 0) {
+        // The confirmation that makes the majority: also one that was lost by a term that ended or a higher threshold.
+        if (state.readyAt == 0 || (confirmed && count == _threshold)) {
             state.readyAt = uint48(block.timestamp) + _delayOf(bytes4(action));
             emit Scheduled(id, state.readyAt);
         }

@@ -141,7 +141,10 @@ abstract contract Registry is Governed, IConsortium {
     /// @inheritdoc IConsortium
     function revokeIssuerKeyFrom(uint32 id, bytes32 thumbprint, uint48 revokedFrom) external onlyCouncil {
         require(revokedFrom != 0 && revokedFrom <= block.timestamp, RevocationInFuture(revokedFrom));
-        _revoke(id, thumbprint, revokedFrom);
+        IssuerKey storage key = _issuerKeys[id][thumbprint];
+        if (key.revokedFrom == 0 || revokedFrom >= key.revokedFrom) return _revoke(id, thumbprint, revokedFrom);
+        key.revokedFrom = revokedFrom; // changedAt stays: from the first revocation on nothing was in doubt
+        emit IssuerKeyRevoked(id, thumbprint, revokedFrom);
     }
 
     // ---- namespaces -----------------------------------------------------------------------------------------------------

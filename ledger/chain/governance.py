@@ -78,9 +78,10 @@ def _key_added(session: Session, facts: Mapping[str, Any], at: int) -> None:
 
 def _key_changed(session: Session, facts: Mapping[str, Any], at: int) -> None:
     known = session.get_one(IssuerKey, (facts["organisation"], _octets(facts["thumbprint"])))
+    if not known.revoked_from:  # else the council moves the revocation to an earlier time
+        known.changed_at = at
     known.valid_until = facts.get("validUntil", known.valid_until)
     known.revoked_from = facts.get("revokedFrom", known.revoked_from)
-    known.changed_at = at
 
 
 def _namespace(session: Session, facts: Mapping[str, Any], _at: int) -> None:

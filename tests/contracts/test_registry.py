@@ -211,7 +211,7 @@ def test_a_revocation_is_final(world: World) -> None:
     for function, arguments in (("revokeIssuerKey", (KEY,)), ("limitIssuerKey", (KEY, 0))):
         assert refused(world.consortium, "IssuerKeyIsRevoked", world.maker, function, *arguments)[:2] == (MAKER, KEY)
     with pytest.raises(RefusedError, match="IssuerKeyIsRevoked"):
-        world.council.decide("revokeIssuerKeyFrom", MAKER, KEY, 1)
+        world.council.decide("revokeIssuerKeyFrom", MAKER, KEY, revoked.revoked_from)
     assert refused(world.consortium, "IssuerKeyExists", world.maker, "addIssuerKey", KEY, 0, NO_END, 1, 0)
     assert record(world, MAKER, KEY) == revoked
 

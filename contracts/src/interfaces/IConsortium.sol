@@ -27,8 +27,9 @@ interface IConsortium is ICouncil {
     /// @notice A key that signs credentials; one slot.
     /// @param validFrom Never back-dated.
     /// @param validUntil Exclusive; only falls, never below the time of the change.
-    /// @param revokedFrom 0: not revoked. In the past only by the council.
-    /// @param changedAt Time of the last change; after a revocation there is none. What was attested from revokedFrom
+    /// @param revokedFrom 0: not revoked. In the past only by the council, which may also move it to an earlier time:
+    /// else who revokes a stolen key himself would save what was signed with it before.
+    /// @param changedAt Time of the last change, the first revocation at the latest. What was attested from revokedFrom
     /// until then is disputed.
     /// @param algorithm 1 ES256, 2 ES256K, 3 EdDSA.
     /// @param flags Free for the organisation's use, e.g. 1: key of a device.
@@ -125,7 +126,8 @@ interface IConsortium is ICouncil {
 
     function resumeOrganisation(uint32 id) external;
 
-    /// @notice Action: revoke an organisation's key, also from a time in the past.
+    /// @notice Action: revoke an organisation's key, also from a time in the past, and also one that is revoked already
+    /// if from a later time.
     function revokeIssuerKeyFrom(uint32 organisation, bytes32 thumbprint, uint48 revokedFrom) external;
 
     /// @notice Action: assign a namespace from now on, after the delay; organisation 0 leaves it to nobody.

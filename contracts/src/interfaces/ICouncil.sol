@@ -47,7 +47,8 @@ interface ICouncil {
     /// @return executed Whether it was executed by this call.
     function confirm(bytes calldata action, bytes32 salt) external returns (bytes32 id, bool executed);
 
-    /// @notice Take back one's own confirmation. A proposal that loses its majority waits its delay again.
+    /// @notice Take back one's own confirmation. A proposal that loses its majority waits its delay again, also where
+    /// it was lost by the end of an administrator's term or by a higher threshold.
     function withdraw(bytes32 id) external;
 
     /// @notice Action: add an administrator, after the delay.
