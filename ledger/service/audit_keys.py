@@ -59,7 +59,7 @@ class IssuerKeys:
         if not row.valid_from <= time < row.valid_until:
             raise IssuerError(f"the key of organisation {organisation} was not valid at {time}")
         if row.revoked_from and time >= row.revoked_from:
-            if time < row.changed_at:
+            if time <= row.changed_at:  # in the second of the revocation itself the order is not known
                 return True
             raise IssuerError(f"the key of organisation {organisation} was revoked before {time}")
         return False

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 
+from ledger.credential.sd_jwt import CLAIM_NAMES
 from ledger.errors import (
     ConflictError,
     DocumentError,
@@ -26,6 +27,7 @@ from ledger.service.knowledge import Draft, Knowledge, KnownAsset, namespace_ids
 from ledger.service.read import IDENTITY
 
 REGISTRAR_ROLE = "register"
+_FRAME = frozenset({"occurred_at", "document_id", CLAIM_NAMES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +161,14 @@ def content_hash(event: Event) -> bytes:
     It follows from the opened credential too, so that an index can be made anew: what a birth says of its identity is
     counted once, and aliases, which no other event records, count for a birth alone.
     """
-    birth = _is_birth(event)
+    own = _FRAME | IDENTITY if (birth := _is_birth(event)) else _FRAME
     content: dict[str, Json] = {
         "kind": event.kind,
         "asset": [event.asset.asset_type.value, event.asset.identifier],
         "aliases": list(event.aliases) if birth else [],
         "occurred_at": event.occurred_at.isoformat(),
         "document_id": event.document_id,
-        "fields": {name: value for name, value in event.fields.items() if name not in IDENTITY or not birth},
+        "fields": {name: value for name, value in event.fields.items() if name not in own},
         "attachments": [[file.name, file.media_type] for file in event.attachments],
     }
     return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")).digest()
