@@ -17,7 +17,7 @@ from ledger.demo.forgeries import FORGERIES, Refusal, try_one
 from ledger.demo.further import GUEST, enrol_guest, sources_in, take_folders
 from ledger.demo.home import make_home, running
 from ledger.demo.insider import Insider
-from ledger.demo.proving import TIER, Proven, all_assets, newest, prove
+from ledger.demo.proving import TIER, Proven, all_assets, describe_together, newest, prove
 from ledger.demo.recording import (
     Taken,
     counted,
@@ -26,7 +26,7 @@ from ledger.demo.recording import (
     record_wave,
     story_waves,
 )
-from ledger.demo.report import Report
+from ledger.demo.report import Report, many
 from ledger.demo.staging import Scene, stage
 from ledger.demo.story import Story, load_story
 from ledger.errors import VinculumError
@@ -163,7 +163,7 @@ class Show:
     def _list(self, taken: Sequence[Taken]) -> None:
         titles = {str(one.path): one.says for one in self._story.chapters}
         for one in taken:
-            events = f"{one.result.events} event{'' if one.result.events == 1 else 's'}"
+            events = many(one.result.events, "event")
             self._report.say(f"{one.organisation:10}  {titles[one.path]}: {events} ({one.result.what})")
 
     def _take_further(self, members: dict[str, Member], folders: Sequence[Path]) -> list[Taken]:
@@ -182,7 +182,7 @@ class Show:
     def _tell(self, one: Taken) -> None:
         result = one.result
         if result.outcome is not Outcome.REFUSED:
-            self._report.say(f"{result.outcome:9} {one.path}: {result.events} events, by {one.organisation}")
+            self._report.say(f"{result.outcome:9} {one.path}: {many(result.events, 'event')}, by {one.organisation}")
             return
         self._report.say(f"refused   {one.path}")
         for fault in result.faults[:FAULTS_SHOWN]:
@@ -199,11 +199,13 @@ class Show:
             verified = sum(one.complete for one in proven)
             size = sum(len(one.evidence) for one in proven) // 1024
             step.done = f"{verified} of {len(proven)} assets, {size} KiB"
+        parts = [one for one in proven if one.asset.asset_type is AssetType.PART and one.complete]
         for one in proven:
-            self._report.say(one.describe())
-            if one.asset.asset_type is not AssetType.PART or not one.complete:
+            if one not in parts:
+                self._report.say(one.describe())
                 for remark in one.remarks():
                     self._report.say(f"          {remark}")
+        self._report.say(describe_together(parts))
         return proven
 
     def assets(self) -> list[AssetRecord]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import col, select
 
 from ledger.access import Tier
+from ledger.demo.report import many
 from ledger.rules import Ruling
 from ledger.service.evidence import build_evidence
 from ledger.service.read import AssetRecord
@@ -57,7 +59,7 @@ class Proven:
             return f"{self.verdict.outcome.upper()} {self.asset.identifier}: {self.verdict.reason}"
         until = f"block {account.as_of.number} at {time_text(account.as_of.time)}"
         return (
-            f"verified  {self.asset.asset_type} {self.asset.identifier}: {len(account.events)} events, "
+            f"verified  {self.asset.asset_type} {self.asset.identifier}: {many(len(account.events), 'event')}, "
             f"complete as registered up to {until}; status {account.status}"
         )
 
@@ -85,6 +87,21 @@ class Proven:
             "evidence_bytes": len(self.evidence),
             "remarks": self.remarks(),
         }
+
+
+def describe_together(parts: Sequence[Proven]) -> str:
+    """Tell of verified parts in one line, with the lowest block that one of them was proven up to."""
+    accounts = [one.account for one in parts if one.account is not None]
+    if not accounts:
+        return "no parts"
+    events, least = (
+        sum(len(one.events) for one in accounts),
+        min((one.as_of for one in accounts), key=lambda at: at.number),
+    )
+    statuses = ", ".join(f"{count} {status}" for status, count in Counter(one.status for one in accounts).most_common())
+    until = f"block {least.number} at {time_text(least.time)}"
+    told = f"{many(len(parts), 'part')}: {many(events, 'event')}"
+    return f"verified  {told}, each complete as registered up to {until}; {statuses}"
 
 
 def all_assets(workspace: Workspace) -> list[AssetRecord]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ledger.demo.report import many
 from ledger.demo.schedule import Task, waves
 from ledger.demo.story import Chapter, Story
 from ledger.errors import DocumentError
@@ -109,7 +110,8 @@ def assets_of(chapter: Chapter) -> AbstractSet[AssetReference]:
 def counted(taken: Sequence[Taken]) -> str:
     """Tell how many documents and events, and how many were refused."""
     refused = sum(one.result.outcome is Outcome.REFUSED for one in taken)
-    told = f"{len(taken) - refused} documents with {sum(one.result.events for one in taken)} events"
+    events = sum(one.result.events for one in taken)
+    told = f"{many(len(taken) - refused, 'document')} with {many(events, 'event')}"
     return f"{told}; {refused} refused" if refused else told
 
 

@@ -52,3 +52,8 @@ class Report:
     def seconds(self) -> float:
         """Since the beginning."""
         return time.monotonic() - self._began
+
+
+def many(count: int, noun: str) -> str:
+    """Count things: ``1 event``, ``2 events``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
