@@ -19,16 +19,20 @@ class Tier(StrEnum):
     PRIVATE = "private"
 
 
-def tier_of(kind: str, field: str) -> Tier:
+def tier_of(kind: str, field: str, asset_type: str = "") -> Tier:
     """Return the tier of one field of one kind of event.
 
     Args:
         kind: Name in the kind table, e.g. ``vehicle.inspected``; *untrusted* names are fine.
         field: Name of the field; *untrusted*.
+        asset_type: Of the asset that the event happened to. What its log keeps private stays so in kinds of any log:
+            who a vehicle was sold to is no less personal where it was merely handed over.
 
     Returns: What stands under the kind, else under its log, else under any log; ``PRIVATE`` where it stands nowhere.
     """
     table = _tiers()
+    if table.get(asset_type, {}).get(field) is Tier.PRIVATE and field not in table.get(kind, {}):
+        return Tier.PRIVATE
     for section in (kind, kind.partition(".")[0], "any"):
         tier = table.get(section, {}).get(field)
         if tier is not None:
@@ -41,15 +45,16 @@ def sees(reader: Tier, field_tier: Tier) -> bool:
     return field_tier in _readers()[reader]
 
 
-def fields_visible(kind: str, names: Iterable[str], tier: Tier) -> tuple[str, ...]:
+def fields_visible(kind: str, names: Iterable[str], tier: Tier, asset_type: str = "") -> tuple[str, ...]:
     """Return those names, in their order, that a reader may see.
 
     Args:
         kind: Name in the kind table.
         names: Field names of one event; *untrusted*.
         tier: Of the reader.
+        asset_type: Of the asset that the event happened to.
     """
-    return tuple(name for name in names if sees(tier, tier_of(kind, name)))
+    return tuple(name for name in names if sees(tier, tier_of(kind, name, asset_type)))
 
 
 def tier_table() -> Mapping[str, Mapping[str, Tier]]:

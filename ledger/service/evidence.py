@@ -97,7 +97,7 @@ def _last_change(workspace: Workspace) -> int:
 
 
 def _show(entry: Entry, credential: ReadCredential, tier: Tier) -> Shown:
-    return Shown(entry, credential, visible_names(entry.kind, credential.claims, tier, identity=entry.kind.genesis))
+    return Shown(entry, credential, visible_names(entry, credential.claims, tier))
 
 
 def _history_entry(shown: Shown, *, bare: bool) -> HistoryEntry:

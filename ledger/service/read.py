@@ -64,6 +64,7 @@ class Entry:
         digest: Of the credential, 32 bytes.
         block_number: Where it stands.
         row: The index row.
+        asset_type: Of the asset.
     """
 
     position: int
@@ -74,6 +75,7 @@ class Entry:
     digest: bytes
     block_number: int
     row: Attestation
+    asset_type: AssetType
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +244,14 @@ def disclosed_claims(credential: SdJwt) -> dict[str, Json]:
     return {item.name: item.value for item in found if item.name is not None}
 
 
-def visible_names(kind: Kind, claims: Collection[str], tier: Tier, *, identity: bool) -> frozenset[str]:
-    """Names of the claims that a reader of a tier may see; ``identity`` adds what opens the subject."""
-    names = set(fields_visible(kind.name, list(claims), tier))
-    return frozenset(names | (IDENTITY & set(claims)) if identity else names - {"salt"})
+def visible_names(entry: Entry, claims: Collection[str], tier: Tier) -> frozenset[str]:
+    """Names of an event's claims that a reader of a tier may see.
+
+    What opens the subject has tiers too: who may not see a vehicle's number may not see its salt, which with the
+    number finds the history on the chain. Only a genesis shows a salt.
+    """
+    names = set(fields_visible(entry.kind.name, list(claims), tier, entry.asset_type))
+    return frozenset(names if entry.kind.genesis else names - {"salt"})
 
 
 def _subject_of(session: Session, name: str) -> bytes | None:
@@ -264,4 +270,5 @@ def _entry(row: Attestation, number: int, asset_type: AssetType) -> Entry:
         row.digest,
         row.block_number,
         row,
+        asset_type,
     )

@@ -103,7 +103,7 @@ def tell_event(workspace: Workspace, entry: Entry, credential: ReadCredential, t
     names = set(credential.claims)
     if not names:
         return Told(entry, opened=False)
-    seen = names if tier is None else visible_names(entry.kind, names, tier, identity=entry.kind.genesis)
+    seen = names if tier is None else visible_names(entry, names, tier)
     shown = _verify(workspace, credential, seen)
     hidden = tuple(sorted(names - set(shown.disclosed)))
     return Told(entry, bool(shown.disclosed), dict(sorted(shown.disclosed.items())), hidden)

@@ -170,8 +170,8 @@ def test_evidence_of_another_asset_is_not_taken(lived: Path, trust: Path, tmp_pa
 
 
 def test_bare_leaves_hide_and_still_verify(lived: Path, trust: Path, tmp_path: Path) -> None:
-    evidence = tmp_path / "car.json"
-    assert run("evidence", CAR, "-o", evidence, "--tier", "public", "--bare-leaves").code == 0
+    evidence = tmp_path / "pack.json"
+    assert run("evidence", PACK, "-o", evidence, "--tier", "public", "--bare-leaves").code == 0
     ran = run("verify", evidence, "--trust", trust)
     assert ran.code == 0
     assert "organisation, kind and time are withheld" in ran.out
