@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from getpass import getpass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -35,7 +35,24 @@ from ledger.service.workspace import Workspace
 
 EXIT_DONE, EXIT_REFUSED, EXIT_MALFORMED, EXIT_UNDETERMINED, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 DEFAULT_HOME = Path(".vinculum")
+PROGRAM = "vinculum"
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON value instead of text.")]
+_SHORT = {
+    "init": "Make a new home.",
+    "up": "Start the embedded chain; deploy the contracts once.",
+    "down": "Stop the embedded chain.",
+    "status": "Show how chain, index and outbox stand.",
+    "config": "Print every setting that holds now.",
+    "record": "Record one event.",
+    "ingest": "Take documents in.",
+    "history": "Tell an asset's registered life.",
+    "show": "Show an asset or an event with what a reader may see.",
+    "grant": "Let another organisation open an asset's events.",
+    "evidence": "Write the proof of an asset's registered life.",
+    "export": "Write evidence and tables of assets as one bag.",
+    "verify": "Verify evidence or a bag, offline.",
+    "audit": "Re-read and re-hash everything, and compare.",
+}
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
@@ -60,9 +77,13 @@ class Frame:
         return load_settings(self.home)
 
     @contextmanager
-    def workspace(self) -> Iterator[Workspace]:
-        """Open the home; everything is given back at the end."""
-        prompt = _ask if sys.stdin is not None and sys.stdin.isatty() else None
+    def workspace(self, *, new: bool = False) -> Iterator[Workspace]:
+        """Open the home; everything is given back at the end.
+
+        A person is asked for the passphrase at most once, and for that of a ``new`` home twice.
+        """
+        asked = _ask_new if new else _ask
+        prompt = cache(asked) if sys.stdin is not None and sys.stdin.isatty() else None
         with Workspace(self.settings, prompt) as workspace:
             yield workspace
 
@@ -89,9 +110,10 @@ def command(app: typer.Typer, name: str, *examples: str) -> Callable[[_Function]
         examples: Whole command lines.
     """
     lines = "\n".join(f"  {example}" for example in examples)
+    short = _SHORT.get(name) if app.info.name == PROGRAM else None
 
     def register(function: _Function) -> _Function:
-        app.command(name, epilog=f"\b\nExamples:\n{lines}")(_with_json(function))
+        app.command(name, short_help=short, epilog=f"\b\nExamples:\n{lines}")(_with_json(function))
         return function
 
     return register
@@ -153,3 +175,10 @@ def _word_of(error: VinculumError) -> str:
 
 def _ask() -> str:
     return getpass("Passphrase of the keystores: ")
+
+
+def _ask_new() -> str:
+    first = getpass("Passphrase for the new keystores: ")
+    if not first or getpass("The same once more: ") != first:
+        raise ConfigurationError("the two passphrases differ, or there is none: nothing was made")
+    return first

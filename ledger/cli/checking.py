@@ -12,7 +12,7 @@ import typer
 
 from ledger.cli.app import EXIT_DONE, EXIT_REFUSED, command, frame_of
 from ledger.cli.options import TrustFile, canonical, read_limited
-from ledger.cli.output import Output, utc
+from ledger.cli.output import Output, counted, utc
 from ledger.errors import MalformedError, VinculumError
 from ledger.event import AssetReference
 from ledger.proof.evidence import MAX_BYTES, parse_evidence
@@ -133,10 +133,11 @@ def _bag_lines(report: BagReport) -> Iterator[str]:
         yield f"  signed by {report.exporter_name or 'organisation'} ({report.exporter}), for the tier {report.tier}"
     if report.as_of is not None:
         yield f"  complete as registered up to block {report.as_of.number} ({utc(report.as_of.time)}), or later"
-    yield f"  {report.files} files hashed, {len(report.assets)} assets, {report.events} events"
+    held = f"{counted(len(report.assets), 'asset')}, {counted(report.events, 'event')}"
+    yield f"  {counted(report.files, 'file')} hashed, {held}"
     for one in report.assets:
         name = f"{one.asset_type} {one.identifier}" if one.identifier else one.path
-        told = f"{one.events} events, {one.status}" if one.asset_type else one.reason
+        told = f"{counted(one.events, 'event')}, {one.status}" if one.asset_type else one.reason
         yield f"  {one.outcome}: {name}: {told}"
     for problem in report.problems:
         yield f"  {problem.outcome}: {problem.path or 'the bag'}: {problem.reason}"

@@ -13,7 +13,7 @@ import typer
 from ledger.access import Tier
 from ledger.cli.app import Frame, command, frame_of, group
 from ledger.cli.options import READER_TIERS, As, Asset, ReaderTier, find_asset, read_limited, read_moment
-from ledger.cli.output import utc
+from ledger.cli.output import counted, utc
 from ledger.credential.grant_format import Policy
 from ledger.errors import ConfigurationError
 from ledger.proof.evidence_fields import encode_hexadecimal
@@ -43,8 +43,8 @@ def register(app: typer.Typer) -> None:
     command(
         app,
         "evidence",
-        "vinculum evidence VCU4EZ7R9K1004176 -o car.evidence.json",
-        "vinculum evidence VCU4EZ7R9K1004176 --tier public --bare-leaves -o car.evidence.json",
+        "vinculum evidence VCU4EZ7R9K1004176 --tier legitimate_interest -o car.evidence.json",
+        "vinculum evidence VCU4EZ7R9K1004176 --tier legitimate_interest --bare-leaves -o car.evidence.json",
     )(evidence)
     command(app, "export", "vinculum export VCU4EZ7R9K1004176 -o bag.zip", "vinculum export --all -o bag.zip")(export)
     app.add_typer(trust_app, name="trust")
@@ -80,7 +80,9 @@ def grant(  # noqa: PLR0913 - one parameter an option
         "grants": list(granted.grants),
     }
     more = f"; {granted.withheld} are not open to {organisation} either" if granted.withheld else ""
-    frame.output.result(value, f"{other.title or to} can open {granted.events} events of {record.identifier}{more}")
+    frame.output.result(
+        value, f"{other.title or to} can open {counted(granted.events, 'event')} of {record.identifier}{more}"
+    )
 
 
 def evidence(
@@ -163,7 +165,8 @@ def export(
         "exporter": written.exporter,
         "tier": str(written.tier),
     }
-    text = f"{target}: {written.assets} assets, {written.events} events, {written.files} files, {written.size} bytes"
+    held = [counted(written.assets, "asset"), counted(written.events, "event"), counted(written.files, "file")]
+    text = f"{target}: {', '.join(held)}, {written.size} bytes"
     frame.output.result(value, text)
 
 

@@ -17,6 +17,7 @@ from ledger.cli.app import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
     EXIT_UNDETERMINED,
+    PROGRAM,
     Frame,
     exit_code_of,
     frame_of,
@@ -28,7 +29,7 @@ from ledger.errors import VinculumError
 EXIT_BROKEN_PIPE = 141
 
 app = typer.Typer(
-    name="vinculum",
+    name=PROGRAM,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(frame: Frame, arguments: Sequence[str] | None) -> int:
     try:
-        app(None if arguments is None else list(arguments), obj=frame, prog_name="vinculum")
+        app(None if arguments is None else list(arguments), obj=frame, prog_name=PROGRAM)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else EXIT_DONE
     except KeyboardInterrupt:

@@ -30,7 +30,7 @@ def init(context: typer.Context) -> None:
     The passphrase comes from keys.passphrase_file, from VINCULUM_PASSPHRASE, or from a prompt.
     """
     frame = frame_of(context)
-    with frame.workspace() as workspace:
+    with frame.workspace(new=True) as workspace:
         names = initialise(workspace, template(workspace.settings))
         threshold = workspace.settings.council.threshold
     text = f"{frame.home} is ready: settings in {FILE_NAME}, keys of {', '.join(names)} ({threshold} of them decide)"

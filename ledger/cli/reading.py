@@ -12,7 +12,7 @@ from ipfs.cid import cid_from_digest
 from ledger.access import tier_of
 from ledger.cli.app import command, frame_of
 from ledger.cli.options import Asset, OptionalTier, find_asset
-from ledger.cli.output import utc
+from ledger.cli.output import counted, utc
 from ledger.credential.capsule_format import FileDescription
 from ledger.errors import MissingError, UnknownAssetError, VerificationError
 from ledger.event import Json
@@ -71,7 +71,7 @@ def show(
     lines = [*_heading(told)] if event is None else []
     for one in chosen:
         lines += _details(one, names, files[one.entry.position])
-    frame.output.result(value if event is None else value["events"][0], "\n".join(lines))  # type: ignore[index]
+    frame.output.result(value if event is None else value["events"][0], "\n".join(lines).strip("\n"))  # type: ignore[index]
 
 
 # ---- for people -------------------------------------------------------------------------------------------------
@@ -83,7 +83,8 @@ def _heading(told: Timeline) -> Iterator[str]:
         yield f"  also {', '.join(told.aliases)}"
     yield f"  subject {told.asset.subject.hex()}"
     yield f"  status: {told.assessment.status}"
-    yield f"  {len(told.events)} events, as registered up to block {told.block_number} ({utc(told.block_time)})"
+    known = f"block {told.block_number} ({utc(told.block_time)})"
+    yield f"  {counted(len(told.events), 'event')}, as registered up to {known}"
 
 
 def _story(told: Timeline, names: dict[int, str]) -> Iterator[str]:
@@ -121,7 +122,7 @@ def _details(one: Told, names: dict[int, str], files: list[dict[str, object]]) -
     if not one.opened:
         yield "  content is not open to this reader"
     for name, value in one.claims.items():
-        yield f"  {name}: {_plain(value)}  [{tier_of(entry.kind.name, name)}]"
+        yield f"  {name}: {_plain(value)}  [{tier_of(entry.kind.name, name, entry.asset_type)}]"
     if one.withheld:
         yield f"  not shown to this reader: {', '.join(one.withheld)}"
     for file in files:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from mimetypes import guess_type
 from pathlib import Path
@@ -14,7 +14,7 @@ import typer
 
 from ledger.cli.app import EXIT_DONE, EXIT_REFUSED, Frame, command, frame_of
 from ledger.cli.options import As, To, read_limited
-from ledger.cli.output import Output
+from ledger.cli.output import Output, counted
 from ledger.errors import ConfigurationError, MalformedError, SourceError
 from ledger.event import Json
 from ledger.intake.csv_map import MAX_MAPPING_BYTES
@@ -134,25 +134,18 @@ def _take(
     frame: Frame, organisation: str, sources: list[Source], choice: Choice, to: list[str], result: Path | None
 ) -> None:
     shown = _Shown(frame.output)
-    with open_results(result) if result is not None else nullcontext() as file, frame.workspace() as workspace:
+    with ExitStack() as stack:
+        workspace = stack.enter_context(frame.workspace())
         member = workspace.member(organisation)
         recipients = recipients_of(workspace, member.organisation, to)
-        with _bar(frame.output, len(sources)) as watch:
-            try:
-                tally = ingest(
-                    workspace,
-                    member,
-                    sources,
-                    choice,
-                    recipients=recipients,
-                    on_result=_both(shown, file),
-                    watch=watch,
-                )
-            except SourceError:
-                frame.output.warn(
-                    "broken off; what was recorded stays: start again, and only what is missing is recorded"
-                )
-                raise
+        file = None if result is None else stack.enter_context(open_results(result))
+        watch = stack.enter_context(_bar(frame.output, len(sources)))
+        told = _both(shown, file)
+        try:
+            tally = ingest(workspace, member, sources, choice, recipients=recipients, on_result=told, watch=watch)
+        except SourceError:
+            frame.output.warn("broken off; what was recorded stays: start again for what is missing")
+            raise
     shown.finish(tally, choice)
     raise typer.Exit(EXIT_REFUSED if tally.refused else EXIT_DONE)
 
@@ -173,8 +166,8 @@ class _Shown:
             self._lines.append(line_of(result) | {"notices": [fault_of(notice) for notice in result.notices]})
             return
         place = result.source if result.row is None else f"{result.source} row {result.row}"
-        counted = f", {result.events} new" if result.events else ""
-        self._output.say(f"{result.outcome:9} {place}  {result.what}{counted}".rstrip())
+        new = f", {counted(result.events, 'event')}" if result.events else ""
+        self._output.say(f"{result.outcome:9} {place}  {result.what}{new}".rstrip())
         for fault in (*result.faults[:MAX_SHOWN_FAULTS], *result.notices[:MAX_SHOWN_FAULTS]):
             mark = "note: " if fault.severity == "notice" else ""
             self._output.say(f"          {fault.pointer or '/'}  {mark}{fault.code}: {fault.message}")
@@ -196,8 +189,10 @@ class _Shown:
         parts = [f"{number} {outcome}" for outcome, number in tally.documents.items()]
         rows = [f"{number} {outcome}" for outcome, number in tally.rows.items()]
         told = f"documents: {', '.join(parts)}" + (f"; rows: {', '.join(rows)}" if rows else "")
-        new = "would be new" if choice.dry_run else "new, final on the chain"
-        self._output.result(value, f"{told}; events: {tally.events} {new}, {tally.repeated} recorded before")
+        new = counted(tally.events, "new event") if tally.events else "no new event"
+        where = " would be recorded" if choice.dry_run else " final on the chain" if tally.events else ""
+        before = f", {tally.repeated} recorded before" if tally.repeated else ""
+        self._output.result(value, f"{told}; {new}{where}{before}")
 
 
 def _both(shown: _Shown, file: ResultFile | None) -> Callable[[Result], None]:

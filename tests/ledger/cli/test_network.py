@@ -14,8 +14,12 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from ledger.cli.app import Frame
 from ledger.cli.main import app
+from ledger.cli.output import Output
 from ledger.credential.jose import Algorithm, generate_private_key
+from ledger.errors import ConfigurationError
+from ledger.service.network import initialise
 from ledger.service.settings import load_settings
 from ledger.service.workspace import Workspace
 from tests.ledger.cli.conftest import EXAMPLES, run
@@ -105,6 +109,36 @@ def test_passphrases_are_asked_for_and_never_given_on_the_line(quick: Path, tmp_
     assert "passphrase" in ran.err
     for name in COMMANDS:
         assert "--pass" not in run(*name.split(), "--help").out
+
+
+class Terminal:
+    """Standard input where a person sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_person_is_asked_once_and_for_a_new_home_twice(
+    quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VINCULUM_PASSPHRASE")
+    answers = iter(["one", "other", "one", "one"])
+    asked: list[str] = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return next(answers)
+
+    monkeypatch.setattr("ledger.cli.app.getpass", answer)
+    monkeypatch.setattr("sys.stdin", Terminal())
+    home = tmp_path / "home"
+    differs = Frame(home, Output(as_json=False))
+    with pytest.raises(ConfigurationError), differs.workspace(new=True) as workspace:
+        initialise(workspace, "")
+    assert not (home / "keys").exists() or not list((home / "keys").glob("*/account.json"))
+    with differs.workspace(new=True) as workspace:
+        assert len(initialise(workspace, "")) == 3
+    assert len(asked) == 4
 
 
 @pytest.mark.integration
