@@ -37,7 +37,7 @@ def make_home(folder: Path) -> list[str]:
     if folder.exists() and any(folder.iterdir()):
         raise ConfigurationError(f"{folder} is not empty: the demonstration makes a home of its own")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    passphrase, port = folder.resolve() / PASSPHRASE_FILE, find_free_port(ChainSettings().port)
+    passphrase, port = folder.resolve() / PASSPHRASE_FILE, find_free_port()
     write_durably(passphrase, secrets.token_urlsafe(24).encode("ascii") + b"\n", mode=0o600)
     keys = KeySettings(scrypt_n=SCRYPT_N, passphrase_file=passphrase)
     settings = Settings(home=folder, chain=ChainSettings(port=port), keys=keys)
