@@ -59,7 +59,9 @@ class Knowledge:
     def load(self, scope: str, keys: Mapping[str, Event]) -> None:
         """Read what the index has about these events; ``keys`` are their names within ``scope``."""
         self._loaded, self._namespaces = Draft(), {}
-        references = {event.asset for event in keys.values()}
+        references = {event.asset for event in keys.values()} | {
+            AssetReference(event.asset.asset_type, alias) for event in keys.values() for alias in event.aliases
+        }
         with self._database.read() as session:
             rows = session.exec(select(Organisation)).all()
             self._roles = {row.id: 0 if row.suspended else row.roles for row in rows}
@@ -123,8 +125,8 @@ class Knowledge:
         return None
 
     def _load_assets(self, session: Session, references: Iterable[AssetReference]) -> None:
-        by_identifier = {reference.identifier: reference for reference in references}
-        names = list(by_identifier)
+        wanted = set(references)
+        names = list({reference.identifier for reference in wanted})
         for start in range(0, len(names), _LOOK_UP):
             part = names[start : start + _LOOK_UP]
             question = (
@@ -140,8 +142,9 @@ class Knowledge:
                 .where(col(AssetAlias.identifier).in_(part))
             )
             for name, subject, asset_type, salt, status in session.execute(question):
-                if by_identifier[name].asset_type == AssetType(asset_type):
-                    self._loaded.assets[by_identifier[name]] = KnownAsset(subject, salt)
+                reference = AssetReference(AssetType(asset_type), name)
+                if reference in wanted:
+                    self._loaded.assets[reference] = KnownAsset(subject, salt)
                     self._loaded.statuses[subject] = status or 0
 
     def _load_events(self, session: Session, scope: str, keys: Sequence[str]) -> None:

@@ -128,6 +128,7 @@ class Planner:
         if known is not None:
             raise ConflictError(f"this {event.asset.asset_type} is registered already, and with other content")
         self._check_namespace(event, kind)
+        self._check_aliases(event, draft)
         salt = os.urandom(SALT_BYTES)
         made = subject(self._organisation, event.asset.asset_type, event.asset.identifier, salt)
         names = (event.asset.identifier, *event.aliases)
@@ -153,6 +154,17 @@ class Planner:
         raise NotAuthorisedError(
             f"the namespace of this identifier is {whose}, not organisation {self._organisation}'s"
         )
+
+    def _check_aliases(self, event: Event, draft: Draft) -> None:
+        """An alias draws events to its asset: it must be no other asset's name, nor out of another's namespace."""
+        for alias in event.aliases:
+            holder = self._knowledge.holder(_prefixes_of(alias))
+            if holder not in {None, self._organisation}:
+                raise NotAuthorisedError(
+                    f"the namespace of an alias is organisation {holder}'s, not organisation {self._organisation}'s"
+                )
+            if self._knowledge.asset(AssetReference(event.asset.asset_type, alias), draft) is not None:
+                raise ConflictError(f"an alias names another {event.asset.asset_type}, which is registered already")
 
 
 def content_hash(event: Event) -> bytes:

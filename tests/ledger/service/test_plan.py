@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from ledger.errors import DocumentError
 from ledger.event import AssetReference, AssetType, Document
 from ledger.service.knowledge import Knowledge
-from ledger.service.network import change_roles, suspend
+from ledger.service.network import assign_namespace, change_roles, suspend
 from ledger.service.plan import Planner, content_hash
 from ledger.service.workspace import Workspace
 from tests.ledger.service.conftest import MAKER_ROLES, battery, birth, document, event, record
@@ -115,3 +116,21 @@ def test_content_hash_covers_what_an_event_says(asset: AssetReference) -> None:
     ]
     assert len({content_hash(one) for one in (base, *others)}) == 5
     assert content_hash(base) == content_hash(event("battery.state_of_health", asset, "id", cycle_count=1))
+
+
+def test_an_alias_in_anothers_namespace_is_refused(workspace: Workspace, numbers: Callable[[], int]) -> None:
+    # Else whoever registers an asset of his own could draw another maker's events to it, and keep him from registering.
+    victim = battery(numbers())
+    own = AssetReference(AssetType.PART, "urn:bpn:BPNL00000003CML1:X2")
+    assign_namespace(workspace, 4, "BPNL00000003CML1", 2)
+    squatter = replace(event("part.made", own, identifier=own.identifier), aliases=(victim.identifier,))
+    assert "organisation 1's, not organisation 2's" in refusal(workspace, 2, document(squatter))[0]
+
+
+def test_an_alias_that_another_asset_has_is_refused(workspace: Workspace, numbers: Callable[[], int]) -> None:
+    first, second = battery(numbers()), battery(numbers())
+    record(workspace, "maker", document(birth(first)))
+    doubled = replace(birth(second), aliases=(first.identifier,))
+    assert "conflict" in refusal(workspace, 1, document(doubled))[0]
+    both = document(birth(second), replace(birth(battery(numbers())), aliases=(second.identifier,)))
+    assert "conflict" in refusal(workspace, 1, both)[0]
