@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import sha256
 
-from ledger.credential.sd_jwt import CLAIM_NAMES
+from ledger.credential.disclosure import RESERVED
+from ledger.credential.sd_jwt import ALWAYS_VISIBLE, CLAIM_NAMES
 from ledger.errors import (
     ConflictError,
     DocumentError,
@@ -27,6 +28,7 @@ from ledger.service.knowledge import Draft, Knowledge, KnownAsset, namespace_ids
 from ledger.service.read import IDENTITY
 
 REGISTRAR_ROLE = "register"
+_TAKEN = ALWAYS_VISIBLE | RESERVED | {CLAIM_NAMES}
 _FRAME = frozenset({"occurred_at", "document_id", CLAIM_NAMES})
 
 
@@ -111,6 +113,7 @@ class Planner:
 
     def _plan_event(self, event: Event, scope: str, key: str, content: bytes, draft: Draft) -> PlannedEvent:
         kind = kind_by_name(event.kind)
+        _check_names(event)
         self._knowledge.check_may_write(self._organisation, kind)
         self._check_issuer(event)
         known = self._knowledge.asset(event.asset, draft)
@@ -165,6 +168,13 @@ class Planner:
                 )
             if self._knowledge.asset(AssetReference(event.asset.asset_type, alias), draft) is not None:
                 raise ConflictError(f"an alias names another {event.asset.asset_type}, which is registered already")
+
+
+def _check_names(event: Event) -> None:
+    """Refuse fields whose names mean something else in a credential: no reader would take it."""
+    taken = sorted(event.fields.keys() & _TAKEN)
+    if taken:
+        raise MalformedError("field", f"{', '.join(taken)}: not a name that a credential can disclose")
 
 
 def content_hash(event: Event) -> bytes:

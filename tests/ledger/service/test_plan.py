@@ -134,3 +134,12 @@ def test_an_alias_that_another_asset_has_is_refused(workspace: Workspace, number
     assert "conflict" in refusal(workspace, 1, document(doubled))[0]
     both = document(birth(second), replace(birth(battery(numbers())), aliases=(second.identifier,)))
     assert "conflict" in refusal(workspace, 1, both)[0]
+
+
+@pytest.mark.parametrize("name", ["status", "kind", "exp", "_sd", "...", "claim_names"])
+def test_a_field_that_no_reader_would_take_is_refused_before_it_is_signed(
+    workspace: Workspace, asset: AssetReference, name: str
+) -> None:
+    # Else the event stands on chain for good, and every evidence that shows its credential is malformed.
+    found = refusal(workspace, 1, document(replace(birth(asset), fields={name: 1})))
+    assert found[0].startswith("bad-value")
