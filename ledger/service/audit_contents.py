@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert
+from sqlalchemy import select as select_core
+from sqlalchemy.dialects import sqlite
 from sqlmodel import Session, col, select
 
 from ipfs.cid import cid_from_digest, parse_cid
 from ipfs.store import DocumentStore, read_file
 from ledger.credential.binding import Place, log_name, schema_of, verify_binding
 from ledger.credential.capsule import OpenedCapsule, open_capsule
+from ledger.credential.capsule_format import CapsuleReference
 from ledger.credential.sd_jwt import Disclosed, RawSdJwt, parse_sd_jwt, verify_sd_jwt
 from ledger.errors import (
     BindingError,
@@ -74,13 +77,13 @@ class ContentWalk:
         for is_birth in (True, False):
             kinds = col(Credential.kind).in_(births) if is_birth else col(Credential.kind).not_in(births)
             # batch by batch, so that a grant is opened once
-            question = select(Credential).where(kinds).order_by(col(Credential.batch_cid), col(Credential.digest))
+            order = (col(Credential.batch_cid), col(Credential.digest))
+            question = select_core(table_of(Credential)).where(kinds).order_by(*order).execution_options(yield_per=PART)
             with self._home.beside.read() as reading:
-                for part in reading.execute(question.execution_options(yield_per=PART)).scalars().partitions():
+                for part in reading.connection().execute(question).mappings().partitions():
                     with self._home.beside.write() as session, self._home.live.read() as live:
                         for row in part:
-                            self._check(session, live, row)
-                    reading.expunge_all()
+                            self._check(session, live, Credential(**row))
 
     def _fetch_missing(self) -> None:
         """Ask the store for what was attested and lies in none of its batches."""
@@ -117,7 +120,7 @@ class ContentWalk:
             jwt = self._home.documents.get(cid_from_digest(row.digest)).decode("ascii")
             kind = kind_by_number(row.kind)
             payload = parse_payload(jwt)
-            disclosures, files = self._open(session, jwt, place)
+            disclosures, files = self._open(session, payload.binding.capsule, place)
             raw = parse_sd_jwt("~".join((jwt, *disclosures, "")))
             shown = verify_sd_jwt(raw, self._issuers.key(payload.key_id))
             attested = self._verify_places(session, row, kind, shown, place)
@@ -128,9 +131,10 @@ class ContentWalk:
         if disclosures and (attested or _is_pending(live, row)):
             self._tell(session, row, kind, raw, shown, files)
 
-    def _open(self, session: Session, jwt: str, place: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    def _open(
+        self, session: Session, reference: CapsuleReference, place: str
+    ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
         """Read the capsule to its end; its disclosures and its attachments, none where no key opens it."""
-        reference = parse_payload(jwt).binding.capsule
         try:
             key = self._capsules.key(session, reference)
         except MissingError:
@@ -229,11 +233,9 @@ def _is_pending(live: Session, row: Credential) -> bool:
 
 
 def _insert(session: Session, table: Any, rows: Sequence[dict[str, Any]]) -> None:
-    """Add rows that are not there yet."""
-    keys = [column.name for column in table_of(table).primary_key]
-    new = [row for row in rows if session.get(table, tuple(row[name] for name in keys)) is None]
-    if new:
-        session.execute(insert(table_of(table)), new)
+    """Add rows that are not there yet; the second index is always SQLite."""
+    if rows:
+        session.execute(sqlite.insert(table_of(table)).on_conflict_do_nothing(), rows)
 
 
 _CODES: tuple[tuple[type[Exception], str], ...] = (
