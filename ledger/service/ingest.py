@@ -13,24 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
+from itertools import chain, islice
 
-from sqlmodel import col, select
-
-from ledger.errors import (
-    DocumentError,
-    Fault,
-    MalformedError,
-    NotAuthorisedError,
-    RejectedError,
-    RuleError,
-    VerificationError,
-)
-from ledger.event import AssetType, Document, Event
+from ledger.errors import DocumentError, Fault, MalformedError, VerificationError
+from ledger.event import Document, Event
 from ledger.intake.assets import IntakeHint
 from ledger.intake.csv_map import parse_mapping
 from ledger.intake.csv_types import CsvMapping
@@ -38,34 +27,20 @@ from ledger.intake.document import parse_document
 from ledger.intake.faults import MAX_FAULTS, refused
 from ledger.kinds import kind_by_name
 from ledger.service.knowledge import Knowledge
+from ledger.service.known_types import KnownTypes
 from ledger.service.members import Member
-from ledger.service.plan import Plan, Planner
-from ledger.service.record import Recipient, Recorded, Recorder
-from ledger.service.results import Outcome, Result, Tally
-from ledger.service.rows import forget_refused
+from ledger.service.outlet import Outlet, Watch
+from ledger.service.plan import Planner
+from ledger.service.record import Recipient, Recorder
+from ledger.service.recorders import Rehearsal, Taker, check_issuer_key, open_recorder
+from ledger.service.results import Outcome, Result, Tally, document_result
 from ledger.service.sources import Source, read_source, resolve_attachments
-from ledger.service.tables import (
-    DOCUMENT_TYPE,
-    Row,
-    Table,
-    by_pointer,
-    chunk_document,
-    chunks,
-    faults_by_row,
-    open_table,
-    read_rows,
-)
+from ledger.service.tables import DOCUMENT_TYPE, Table, chunk_document, open_table, take_rows
 from ledger.service.workspace import Workspace
-from ledger.store.chain_index import IssuerKey
-from ledger.store.database import Database
-from ledger.store.document_index import Asset, AssetAlias, SourceDocument
+from ledger.store.document_index import SourceDocument
 
-SETTLE_RESULTS = 5_000
 _PREMATURE = frozenset({"unknown-asset", "illegal-transition", "wrong-kind"})
 _NEVER = datetime.max.replace(tzinfo=UTC)
-
-Watch = Callable[[str, int, int], None]
-"""Told what is going on (``documents``, ``rows``, ``chain``), how much is done, and of how much (0: not known)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,83 +60,6 @@ class Choice:
     dry_run: bool = False
     keep_going: bool = False
     any_order: bool = False
-
-
-class Taker(Protocol):
-    """Takes planned documents: a ``Recorder``, or a rehearsal that only plans."""
-
-    def add(
-        self,
-        document: Document,
-        source: SourceDocument | None = None,
-        carried: Mapping[str, Document] | None = None,
-    ) -> Plan:
-        """Plan a document, and record it where this is not a rehearsal."""
-
-
-class Rehearsal:
-    """Plans and records nothing."""
-
-    def __init__(self, planner: Planner) -> None:
-        self._planner = planner
-
-    def add(
-        self,
-        document: Document,
-        source: SourceDocument | None = None,
-        carried: Mapping[str, Document] | None = None,
-    ) -> Plan:
-        """Plan a document."""
-        return self._planner.plan(document)
-
-
-@contextmanager
-def open_recorder(workspace: Workspace, member: Member, recipients: Sequence[Recipient]) -> Iterator[Recorder]:
-    """Open a member's recorder; what an earlier run left in its outbox is settled first.
-
-    The member itself receives the keys of what it records, whoever else does: without them nobody could open it.
-
-    Raises:
-        NotAuthorisedError: Its credential key is not valid now.
-        ConflictError: Another program writes for this account.
-        SourceError: What was left cannot be settled.
-    """
-    check_issuer_key(workspace, member)
-    others = [one for one in recipients if one.organisation != member.organisation]
-    with workspace.outbox(member) as outbox:
-        recorder = Recorder(
-            member,
-            [Recipient(member.organisation, member.recipient.public), *others],
-            contracts=workspace.contracts,
-            database=workspace.database,
-            documents=workspace.documents,
-            outbox=outbox,
-            projector=workspace.projector,
-        )
-        if not outbox.progress().idle:
-            recorder.settle()
-        yield recorder
-
-
-def check_issuer_key(workspace: Workspace, member: Member, clock: Callable[[], float] = time.time) -> None:
-    """Ask that what a member signs now will verify.
-
-    Raises: NotAuthorisedError, where its credential key is unknown, has ended or is revoked.
-    """
-    workspace.projector.sync()
-    with workspace.database.read() as session:
-        key = session.get(IssuerKey, (member.organisation, member.issuer.public.thumbprint))
-    now = int(clock())
-    if key is None:
-        raise NotAuthorisedError(f"the credential key of {member.name} is not in Consortium: nobody could verify it")
-    if key.revoked_from and key.revoked_from <= now:
-        raise NotAuthorisedError(f"the credential key of {member.name} is revoked since {_time_text(key.revoked_from)}")
-    if key.valid_until <= now:
-        raise NotAuthorisedError(f"the credential key of {member.name} ended at {_time_text(key.valid_until)}")
-
-
-def _time_text(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def ingest(  # noqa: PLR0913 - what a caller chooses
@@ -212,12 +110,11 @@ class _Ingest:
         watch: Watch,
     ) -> None:
         self._workspace, self._member, self._choice, self._mapping = workspace, member, choice, mapping
-        self._recorder, self._on_result, self._watch = recorder, on_result, watch
+        self._recorder, self._watch = recorder, watch
         self._taker: Taker = self._rehearsal() if recorder is None else recorder
         self._known = KnownTypes(workspace.database)
         self._taken: dict[bytes, str] = {}
-        self._waiting: list[Result] = []
-        self._tally = Tally()
+        self._outlet = Outlet(workspace.database, recorder, on_result, watch)
         self._done = self._total = 0
 
     def run(self, sources: Sequence[Source]) -> Tally:
@@ -235,8 +132,8 @@ class _Ingest:
                         break
                 break
             left = [source for source, _ in early]
-        self._settle()
-        return self._tally
+        self._outlet.settle()
+        return self._outlet.tally
 
     def _pass(self, sources: Sequence[Source]) -> list[tuple[Source, DocumentError]] | None:
         """Take each source once; return those that came too early, or None when a refusal ends it."""
@@ -272,7 +169,7 @@ class _Ingest:
             raise DocumentError([Fault("", "changed", f"{error}")], source.name) from error
         self._taken[digest] = source.name
         self._known.add(plan)
-        self._wait(_result(source, plan, self._outcome))
+        self._outlet.add(document_result(source.name, plan, self._outcome))
 
     def _parse(self, source: Source, data: bytes) -> Document:
         hint = IntakeHint(self._known, maker=self._choice.maker)
@@ -293,7 +190,7 @@ class _Ingest:
         repeated = 0 if row is None else row.events
         notice = Fault("", "same-content", message, "notice")
         what = "" if row is None else row.document_type
-        self._wait(Result(source.name, None, Outcome.REPEATED, what, repeated=repeated, notices=(notice,)))
+        self._outlet.add(Result(source.name, None, Outcome.REPEATED, what, repeated=repeated, notices=(notice,)))
         return True
 
     # ---- one table ----------------------------------------------------------------------------------------------
@@ -311,16 +208,13 @@ class _Ingest:
             self._record_table(source, table)
 
     def _rehearse(self, source: Source, table: Table) -> None:
-        self._settle()
-        faults = [
-            fault
-            for result in self._rows(source, table, self._rehearsal(), Outcome.VALID)
-            for fault in result.faults[:MAX_FAULTS]
-        ]
+        self._outlet.settle()
+        found = self._rows(source, table, self._rehearsal(), Outcome.VALID)
+        faults = list(islice(chain.from_iterable(result.faults for result in found), MAX_FAULTS))
         if not faults:
             return
         for result in self._rows(source, table, self._rehearsal(), Outcome.VALID):
-            self._emit(replace(result, planned=()))
+            self._outlet.tell(replace(result, planned=()))
         raise DocumentError(faults, source.name)
 
     def _record_table(self, source: Source, table: Table) -> None:
@@ -328,7 +222,7 @@ class _Ingest:
         for number, result in enumerate(self._rows(source, table, self._taker, self._outcome), start=1):
             events, repeated = events + result.events, repeated + result.repeated
             bad += result.outcome is Outcome.REFUSED
-            self._wait(result)
+            self._outlet.add(result)
             self._watch("rows", number, 0)
         if not bad:
             name = _file_name(source)
@@ -345,13 +239,12 @@ class _Ingest:
         outcome = self._outcome if events else Outcome.REPEATED if repeated and not bad else self._outcome
         faults = (Fault("", "rows-refused", f"{bad} rows were refused"),) if bad else ()
         outcome = Outcome.REFUSED if bad and not events and not repeated else outcome
-        self._wait(Result(source.name, None, outcome, DOCUMENT_TYPE, "", events, repeated, (), faults))
+        self._outlet.add(Result(source.name, None, outcome, DOCUMENT_TYPE, "", events, repeated, (), faults))
 
     def _rows(self, source: Source, table: Table, taker: Taker, outcome: Outcome) -> Iterator[Result]:
         if self._mapping is None:
             raise ValueError("a table without a mapping")
-        for chunk in chunks(read_rows(table, self._mapping, datetime.now(UTC))):
-            yield from _take_chunk(source, table, chunk, taker, outcome)
+        return take_rows(source, table, self._mapping, taker, outcome)
 
     # ---- results ------------------------------------------------------------------------------------------------
 
@@ -367,38 +260,7 @@ class _Ingest:
     def _refuse(self, source: Source, error: DocumentError) -> None:
         self._done += 1
         what = "" if error.name in ("document", source.name) else error.name
-        self._wait(Result(source.name, None, Outcome.REFUSED, what, faults=error.faults))
-
-    def _wait(self, result: Result) -> None:
-        """Keep a result, in order, until what it speaks of is final."""
-        self._waiting.append(result)
-        if self._recorder is None or len(self._waiting) >= SETTLE_RESULTS:
-            self._settle()
-
-    def _settle(self) -> None:
-        recorded = Recorded() if self._recorder is None else self._finish(self._recorder)
-        digests = {id(planned): digest for planned, digest in recorded.events}
-        reasons = dict(recorded.refused)
-        if reasons:
-            with self._workspace.database.write() as session:
-                forget_refused(session, list(reasons))
-        waiting, self._waiting = self._waiting, []
-        for result in waiting:
-            self._emit(result if self._recorder is None or not result.planned else result.settled(digests, reasons))
-
-    def _finish(self, recorder: Recorder) -> Recorded:
-        recorder.flush()
-        total = len(recorder.result.events)
-        try:
-            recorded = recorder.finish(lambda at: self._watch("chain", max(total - at.ready - at.pending, 0), total))
-        except (RuleError, VerificationError) as error:
-            raise RejectedError(f"{error}; what was recorded before stays: start again for the rest") from error
-        recorder.result = Recorded()
-        return recorded
-
-    def _emit(self, result: Result) -> None:
-        self._tally.count(result)
-        self._on_result(result)
+        self._outlet.add(Result(source.name, None, Outcome.REFUSED, what, faults=error.faults))
 
     # ---- order --------------------------------------------------------------------------------------------------
 
@@ -415,95 +277,6 @@ class _Ingest:
         except (DocumentError, MalformedError):
             return _NEVER, False
         return min(((event.occurred_at, not _is_birth(event)) for event in document.events), default=(_NEVER, True))
-
-
-class KnownTypes(Mapping[str, AssetType]):
-    """Asset types by identifier or alias: asked from the index one by one, with what is about to be there."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._fresh: dict[str, AssetType] = {}
-
-    def add(self, plan: Plan) -> None:
-        """Know the assets that a plan registers."""
-        for planned in plan.planned:
-            if planned.salt is not None:
-                asset = planned.event.asset
-                self._fresh |= dict.fromkeys((asset.identifier, *planned.event.aliases), asset.asset_type)
-
-    def __getitem__(self, identifier: str) -> AssetType:
-        if identifier in self._fresh:
-            return self._fresh[identifier]
-        with self._database.read() as session:
-            question = (
-                select(Asset.asset_type)
-                .join(AssetAlias, col(AssetAlias.subject) == col(Asset.subject))
-                .where(AssetAlias.identifier == identifier)
-            )
-            found = session.exec(question).first()
-        if found is None:
-            raise KeyError(identifier)
-        return AssetType(found)
-
-    def __iter__(self) -> Iterator[str]:
-        with self._database.read() as session:
-            names = set(session.exec(select(AssetAlias.identifier)).all())
-        return iter(names | self._fresh.keys())
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-def _take_chunk(source: Source, table: Table, chunk: list[Row], taker: Taker, outcome: Outcome) -> Iterator[Result]:
-    """Plan the rows of a chunk together; those that a rule refuses are taken out."""
-    refusals: dict[str, list[Fault]] = {}
-    while True:
-        good = [row for row in chunk if row.result.event is not None and f"/{row.result.row}" not in refusals]
-        events = [row.result.event for row in good if row.result.event is not None]
-        carried = {f"/{row.result.row}": row.part for row in good}
-        try:
-            plan = taker.add(chunk_document(table, events), None, carried)
-            break
-        except DocumentError as error:
-            fresh = faults_by_row(error)
-            if not fresh.keys() - refusals.keys():
-                raise
-            refusals |= fresh
-    places = by_pointer(plan)
-    for row in chunk:
-        found = [plan.planned[position] for position in places.get(f"/{row.result.row}", ())]
-        faults = (*row.result.faults, *refusals.get(f"/{row.result.row}", ()))
-        yield _row_result(source, row, found, faults, outcome)
-
-
-def _row_result(
-    source: Source, row: Row, planned: Sequence[object], faults: tuple[Fault, ...], outcome: Outcome
-) -> Result:
-    event = row.result.event
-    wrong = tuple(fault for fault in faults if fault.severity == "error")
-    what, identifier = ("", "") if event is None else (event.kind, event.asset.identifier)
-    number = row.result.row
-    if wrong or event is None:
-        return Result(source.name, number, Outcome.REFUSED, what, identifier, faults=wrong)
-    if not planned:
-        return Result(source.name, number, Outcome.REPEATED, what, identifier, repeated=1)
-    return Result(source.name, number, outcome, what, identifier, len(planned), planned=tuple(planned))  # type: ignore[arg-type]
-
-
-def _result(source: Source, plan: Plan, outcome: Outcome) -> Result:
-    notices = tuple(fault for fault in plan.document.notices if isinstance(fault, Fault))
-    if plan.repeated and not plan.planned:
-        outcome = Outcome.REPEATED
-    return Result(
-        source.name,
-        None,
-        outcome,
-        plan.document.document_type,
-        events=len(plan.planned),
-        repeated=len(plan.repeated),
-        notices=notices,
-        planned=tuple(plan.planned),
-    )
 
 
 def _row(source: Source, document: Document, size: int) -> SourceDocument:

@@ -14,7 +14,7 @@ from typing import TextIO
 
 from ledger.errors import Fault
 from ledger.intake.csv_rows import harmless
-from ledger.service.plan import PlannedEvent
+from ledger.service.plan import Plan, PlannedEvent
 
 COLUMNS = ("source", "row", "outcome", "what", "identifier", "events", "repeated", "credentials", "faults")
 
@@ -107,6 +107,23 @@ class Tally:
     def refused(self) -> int:
         """How many documents and rows were refused."""
         return self.documents[Outcome.REFUSED] + self.rows[Outcome.REFUSED]
+
+
+def document_result(name: str, plan: Plan, outcome: Outcome) -> Result:
+    """The result of a document that was planned; ``repeated`` where none of its events is new."""
+    notices = tuple(fault for fault in plan.document.notices if isinstance(fault, Fault))
+    if plan.repeated and not plan.planned:
+        outcome = Outcome.REPEATED
+    return Result(
+        name,
+        None,
+        outcome,
+        plan.document.document_type,
+        events=len(plan.planned),
+        repeated=len(plan.repeated),
+        notices=notices,
+        planned=tuple(plan.planned),
+    )
 
 
 class ResultFile:

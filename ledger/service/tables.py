@@ -9,14 +9,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import BinaryIO, cast
 
 from ledger.errors import DocumentError, Fault
 from ledger.event import Document, Event
 from ledger.intake.csv_rows import RowResult, parse_csv
 from ledger.intake.csv_types import CsvMapping
-from ledger.service.plan import Plan
+from ledger.service.plan import Plan, PlannedEvent
+from ledger.service.recorders import Taker
+from ledger.service.results import Outcome, Result
 from ledger.service.sources import Source, open_source
 
 DOCUMENT_TYPE = "csv"
@@ -97,7 +99,25 @@ def read_rows(table: Table, mapping: CsvMapping, as_of: datetime) -> Iterator[Ro
         yield Row(result, heading + b"".join(raw))
 
 
-def chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+def take_rows(source: Source, table: Table, mapping: CsvMapping, taker: Taker, outcome: Outcome) -> Iterator[Result]:
+    """Take a table row by row.
+
+    Args:
+        source: For the name.
+        table: Read from its beginning.
+        mapping: What its columns mean.
+        taker: Records the rows, or rehearses it.
+        outcome: Of a row that nothing is wrong with.
+
+    Yields: A result for each row, in order; those of recorded rows are not final yet.
+
+    Raises: DocumentError, for a heading or mapping that does not fit.
+    """
+    for chunk in _chunks(read_rows(table, mapping, datetime.now(UTC))):
+        yield from _take_chunk(source, table, chunk, taker, outcome)
+
+
+def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
     """Gather rows so that they are planned together."""
     chunk: list[Row] = []
     for row in rows:
@@ -109,7 +129,7 @@ def chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def faults_by_row(error: DocumentError) -> dict[str, list[Fault]]:
+def _faults_by_row(error: DocumentError) -> dict[str, list[Fault]]:
     """Sort the faults of a chunk by the pointer of the row that they concern (``/12``)."""
     found: dict[str, list[Fault]] = {}
     for fault in error.faults:
@@ -122,12 +142,48 @@ def chunk_document(table: Table, events: Sequence[Event]) -> Document:
     return Document(DOCUMENT_TYPE, table.digest, tuple(events))
 
 
-def by_pointer(plan: Plan) -> dict[str, list[int]]:
+def _by_pointer(plan: Plan) -> dict[str, list[int]]:
     """Which planned events a row came to: positions in the plan by the row's pointer."""
     found: dict[str, list[int]] = {}
     for position, planned in enumerate(plan.planned):
         found.setdefault(planned.event.source_pointer, []).append(position)
     return found
+
+
+def _take_chunk(source: Source, table: Table, chunk: list[Row], taker: Taker, outcome: Outcome) -> Iterator[Result]:
+    """Plan the rows of a chunk together; those that a rule refuses are taken out."""
+    refusals: dict[str, list[Fault]] = {}
+    while True:
+        good = [row for row in chunk if row.result.event is not None and f"/{row.result.row}" not in refusals]
+        events = [row.result.event for row in good if row.result.event is not None]
+        carried = {f"/{row.result.row}": row.part for row in good}
+        try:
+            plan = taker.add(chunk_document(table, events), None, carried)
+            break
+        except DocumentError as error:
+            fresh = _faults_by_row(error)
+            if not fresh.keys() - refusals.keys():
+                raise
+            refusals |= fresh
+    places = _by_pointer(plan)
+    for row in chunk:
+        found = [plan.planned[position] for position in places.get(f"/{row.result.row}", ())]
+        faults = (*row.result.faults, *refusals.get(f"/{row.result.row}", ()))
+        yield _row_result(source, row, found, faults, outcome)
+
+
+def _row_result(
+    source: Source, row: Row, planned: Sequence[PlannedEvent], faults: tuple[Fault, ...], outcome: Outcome
+) -> Result:
+    event = row.result.event
+    wrong = tuple(fault for fault in faults if fault.severity == "error")
+    what, identifier = ("", "") if event is None else (event.kind, event.asset.identifier)
+    number = row.result.row
+    if wrong or event is None:
+        return Result(source.name, number, Outcome.REFUSED, what, identifier, faults=wrong)
+    if not planned:
+        return Result(source.name, number, Outcome.REPEATED, what, identifier, repeated=1)
+    return Result(source.name, number, outcome, what, identifier, len(planned), planned=tuple(planned))
 
 
 class _KeptLines:
