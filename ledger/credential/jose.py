@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ledger.credential.base64url import encode_base64url, parse_base64url
-from ledger.credential.edwards import check_ed25519_point
+from ledger.edwards import check_ed25519_point
 from ledger.errors import MalformedError, SignatureError
 from ledger.strict_json import canonical_json
 

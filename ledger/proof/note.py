@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ledger.edwards import check_ed25519_point
 from ledger.errors import MalformedError
 
 MAX_NOTE_BYTES = 64 * 1024
@@ -148,7 +149,8 @@ def parse_vkey(text: str, algorithm: int) -> VerifierKey:
         algorithm: The one that is accepted.
 
     Raises:
-        MalformedError: Not in the one form, another algorithm, or a key id that is not the key's.
+        MalformedError: Not in the one form, another algorithm, a key id that is not the key's, or a point under which
+            anybody can sign, or that has a second encoding.
     """
     if len(text) > 2 * MAX_NAME_CHARACTERS or text.count("+") < 2:
         raise MalformedError("verifier key", "not name+id+key")
@@ -159,6 +161,7 @@ def parse_vkey(text: str, algorithm: int) -> VerifierKey:
     key = VerifierKey(parse_name(name), algorithm, material[1:])
     if key.vkey != text:
         raise MalformedError("verifier key", "the id is not that of the key")
+    check_ed25519_point(key.public_key)
     return key
 
 

@@ -29,7 +29,17 @@ from ledger.proof.checkpoint import (
     verify_cosignatures,
     witness_key_from_seed,
 )
-from ledger.proof.note import ED25519, MAX_NOTE_BYTES, Note, NoteSignature, add_signatures, encode_note, parse_note
+from ledger.proof.note import (
+    COSIGNATURE,
+    ED25519,
+    MAX_NOTE_BYTES,
+    Note,
+    NoteSignature,
+    VerifierKey,
+    add_signatures,
+    encode_note,
+    parse_note,
+)
 from tests.ledger.proof.vectors import FOLDER, Vector, assert_refused, octets, vectors
 
 LOG = log_key_from_seed("vinculum.example/31337", bytes(32))
@@ -299,3 +309,19 @@ def test_a_threshold_does_not_count_less_than_no_liars() -> None:
 def test_every_error_is_one_of_verification() -> None:
     with pytest.raises(VerificationError):
         verify_cosignatures(SIGNED, KEYS, 0)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "01" + "00" * 31,  # the neutral point: R = itself, S = 0 is a signature of every text
+        "ee" + "ff" * 30 + "7f",  # the same point in another encoding, so that one key could stand there twice
+        "ec" + "ff" * 30 + "7f",  # order 2
+        "00" * 32,  # order 4
+        "02" + "00" * 31,  # no point
+    ],
+)
+def test_a_witness_key_under_which_anybody_can_sign_is_refused(point: str) -> None:
+    key = VerifierKey("w.example", COSIGNATURE, bytes.fromhex(point))
+    with pytest.raises(MalformedError):
+        parse_vkey(key.vkey)
