@@ -27,8 +27,11 @@ from ledger.errors import ConsistencyError
 from ledger.event import AssetType
 from ledger.service.audit import audit
 from ledger.service.evidence import build_evidence
+from ledger.service.ingest import Choice, ingest
 from ledger.service.network import bring_down, bring_up, enrol_all, initialise
 from ledger.service.results import Outcome as Taken
+from ledger.service.results import Result
+from ledger.service.sources import Source
 from ledger.service.trust import make_trust
 from ledger.service.workspace import CHAIN, Workspace
 from light_node.judgement import judge
@@ -185,3 +188,47 @@ def test_6_witnesses_sign_no_other_chain_however_long(killed: Killed) -> None:
     with pytest.raises(ConsistencyError):
         _evidence(killed.workspace)
     assert _audited(killed.workspace) == {"witness-conflict"}
+
+
+def _submit(workspace: Workspace, who: str, folder: Path, kind: str, fields: dict[str, str]) -> Result:
+    """Take in one event of the car, as a document of its own; the same arguments are the same document."""
+    path = folder / f"{who}-{kind}.json"
+    event = {"vinculum_event": 1, "kind": kind, "asset": {"type": "vehicle", "identifier": VIN}, "id": f"{who} {kind}"}
+    path.write_text(json.dumps([event | {"occurred_at": "2026-11-01T12:00:00Z", "fields": fields}]))
+    results: list[Result] = []
+    ingest(workspace, workspace.member(who), [Source(path.name, path)], Choice(), on_result=results.append)
+    return results[-1]
+
+
+def test_7_an_event_that_names_a_head_that_is_gone_is_recorded_again(anvil: None, tmp_path: Path) -> None:
+    """What two organisations wrote comes back in another order, and a change of the status cannot stand as signed."""
+    settings, story = settings_for(tmp_path), load_story(EXAMPLES)
+    note = ("car-maker", tmp_path, "vehicle.specification", {"make": "Corvo", "model": "Merlin"})
+    change = ("workshop", tmp_path, "vehicle.deregistered", {"reason": "exported"})
+    with Workspace(settings) as workspace:
+        initialise(workspace, "")
+        bring_up(workspace)
+        enrol_all(workspace, story.organisations)
+        record_examples(workspace, story, BEFORE)
+        bring_down(workspace)
+    start_node(replace(Workspace(settings).node_settings(), state_interval_s=3600))
+    with Workspace(settings) as workspace:
+        assert _submit(workspace, *note).outcome is _submit(workspace, *change).outcome is Taken.RECORDED
+        lost = _digests(workspace)
+    _kill(settings.home / CHAIN)
+    try:
+        with Workspace(settings) as workspace:
+            bring_up(workspace)
+            again = [_submit(workspace, *one).outcome for one in (change, note, change)]
+            assert again == [Taken.RECORDED, Taken.REPEATED, Taken.REPEATED]
+            counted, now = _counted(workspace), _digests(workspace)
+            assert len(now) == len(lost)
+            assert set(lost) - set(now) == {lost[-1]}  # signed for a head that is gone, so signed anew
+            assert {counted[digest] for digest in now} == {1}
+            verdict = judge(_evidence(workspace), make_trust(workspace), now=int(time.time()))
+            assert_verified(verdict)
+            assert verdict.account is not None
+            assert verdict.account.status == "deregistered"
+    finally:
+        with Workspace(settings) as workspace:
+            bring_down(workspace)
