@@ -15,6 +15,7 @@ CORRECTING_KINDS = frozenset({CORRECTION, ERROR_DECLARATION, ERASURE})
 
 _OWN_FIELDS = frozenset({"corrects", "reason", "erases", "occurred_at", "document_id"})
 _ID = frozenset({"document_id"})
+MAX_TARGETS = 16
 
 
 def apply_corrections(history: History) -> tuple[History, list[Finding]]:
@@ -37,7 +38,7 @@ def apply_corrections(history: History) -> tuple[History, list[Finding]]:
     for number, targets in reversed(aims.items()):
         if number in events:
             findings += _apply_all(events[number], (target for target in targets if target in aims), events)
-    lost = []
+    lost, shy = list[OpenedEvent](), _shy(history.opened)
     for number, targets in aims.items():
         if number not in events:
             continue
@@ -46,7 +47,8 @@ def apply_corrections(history: History) -> tuple[History, list[Finding]]:
         findings += found
         if not found and not any(target in aims for target in targets):
             findings.append(_without_target(correction))
-            lost += [correction] if _may_aim_at(correction, history.opened) else []
+            if correction.kind != ERASURE and shy.get(correction.organisation, number) < number:
+                lost.append(correction)
     closed = (*history.closed, *(ClosedEvent(correction.number, correction.kind) for correction in lost))
     return replace(history, opened=tuple(events.values()), closed=closed), findings
 
@@ -54,19 +56,27 @@ def apply_corrections(history: History) -> tuple[History, list[Finding]]:
 def _aims(opened: Sequence[OpenedEvent]) -> dict[int, list[int]]:
     """The numbers of the earlier events that each correcting event names: its organisation's own before all others.
 
-    An id that another organisation gave to an event of its own must not draw a correction to itself.
+    An id that another organisation gave to an event of its own must not draw a correction to itself. An id of more
+    than ``MAX_TARGETS`` events names none of them, so that junk cannot make the work grow with its square.
     """
-    named: dict[str, list[OpenedEvent]] = {}
+    own: dict[tuple[int, str], list[int]] = {}
+    all_: dict[str, list[int]] = {}
     aims: dict[int, list[int]] = {}
     for event in opened:
         if event.kind in CORRECTING_KINDS:
-            names = names_of(event.fields.get("erases" if event.kind == ERASURE else "corrects"))
-            found = {item.number: item for name in names for item in named.get(name, ())}
-            own = [number for number, item in found.items() if item.organisation == event.organisation]
-            aims[event.number] = own or list(found)
+            names = dict.fromkeys(names_of(event.fields.get("erases" if event.kind == ERASURE else "corrects")))
+            mine = [number for name in names for number in _few(own.get((event.organisation, name)))]
+            others = [number for name in names for number in _few(all_.get(name))]
+            aims[event.number] = list(dict.fromkeys(mine or others))[:MAX_TARGETS]
         for reference in event.references:
-            named.setdefault(reference, []).append(event)
+            for numbers in (own.setdefault((event.organisation, reference), []), all_.setdefault(reference, [])):
+                if len(numbers) <= MAX_TARGETS:
+                    numbers.append(event.number)
     return aims
+
+
+def _few(numbers: list[int] | None) -> list[int]:
+    return numbers if numbers is not None and len(numbers) <= MAX_TARGETS else []
 
 
 def _apply_all(correction: OpenedEvent, targets: Iterable[int], events: dict[int, OpenedEvent]) -> list[Finding]:
@@ -110,12 +120,13 @@ def _without_target(correction: OpenedEvent) -> Finding:
     return Finding("correction-without-target", Severity.NOTICE, (correction.number,), message)
 
 
-def _may_aim_at(correction: OpenedEvent, opened: Sequence[OpenedEvent]) -> bool:
-    """Whether it may name an opened event of its organisation that does not show its id."""
-    return correction.kind != ERASURE and any(
-        event.organisation == correction.organisation and event.number < correction.number and event.may_withhold(_ID)
-        for event in opened
-    )
+def _shy(opened: Sequence[OpenedEvent]) -> dict[int, int]:
+    """The first event of each organisation that may have an id which it does not show."""
+    first: dict[int, int] = {}
+    for event in opened:
+        if event.may_withhold(_ID):
+            first.setdefault(event.organisation, event.number)
+    return first
 
 
 def _reason(event: OpenedEvent) -> str:

@@ -140,6 +140,13 @@ def test_no_kind_bears_a_reading_that_it_could_hide_when_closed() -> None:
         assert shown is Ruling.CONSISTENT or hidden is Ruling.NO_JUDGEMENT, kind
 
 
+def test_junk_under_one_id_costs_no_more_than_its_length() -> None:
+    one = frozenset({"one"})
+    kinds = ("any.correction", "any.observation")
+    junk = [replace(event(n, kinds[n % 2], n, corrects="one", reason="x"), references=one) for n in range(1, 20_001)]
+    assert finding(vehicle(*junk), "corrected").events == (1, 2)
+
+
 def test_an_erasure_is_said_with_its_reason() -> None:
     events = (event(1, "vehicle.claim", 0), event(2, "any.erasure", 1, erases="id-1", reason="request of the owner"))
     assert "request of the owner" in finding(vehicle(*events), "erased").message
