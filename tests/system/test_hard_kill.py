@@ -31,6 +31,7 @@ from ledger.service.ingest import Choice, ingest
 from ledger.service.network import bring_down, bring_up, enrol_all, initialise
 from ledger.service.results import Outcome as Taken
 from ledger.service.results import Result
+from ledger.service.settings import Settings
 from ledger.service.sources import Source
 from ledger.service.trust import make_trust
 from ledger.service.workspace import CHAIN, Workspace
@@ -58,33 +59,40 @@ class Killed:
     digests: list[bytes]
 
 
-@pytest.fixture(scope="module")
-def killed(anvil: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
-    """Record, dump; record more, export evidence, kill; start again. Nothing else is done yet."""
-    settings, story = settings_for(tmp_path_factory.mktemp("killed")), load_story(EXAMPLES)
-    with Workspace(settings) as workspace:
-        initialise(workspace, "")
-        bring_up(workspace)
-        enrol_all(workspace, story.organisations)
-        record_examples(workspace, story, BEFORE)
-        trust = make_trust(workspace)
-        bring_down(workspace)  # everything so far is on disk
-    start_node(replace(Workspace(settings).node_settings(), state_interval_s=3600))
-    with Workspace(settings) as workspace:
-        record_examples(workspace, story, LOST)
-        _mine(workspace, LOST_BLOCKS)
-        evidence = _evidence(workspace)
-        verdict = judge(evidence, trust, now=int(time.time()))
-        assert_verified(verdict)
-        digests = _digests(workspace)
-    _kill(settings.home / CHAIN)
+@contextmanager
+def _dumped(folder: Path) -> Iterator[tuple[Settings, Story, Trust]]:
+    """A home whose chain has a beginning on disk, and runs on without another dump; stopped at the end."""
+    settings, story = settings_for(folder), load_story(EXAMPLES)
     try:
         with Workspace(settings) as workspace:
-            assert not bring_up(workspace)
-            yield Killed(workspace, trust, story, evidence, head_of(verdict), digests)
+            initialise(workspace, "")
+            bring_up(workspace)
+            enrol_all(workspace, story.organisations)
+            record_examples(workspace, story, BEFORE)
+            trust = make_trust(workspace)
+            bring_down(workspace)  # everything so far is on disk
+        start_node(replace(Workspace(settings).node_settings(), state_interval_s=3600))
+        yield settings, story, trust
     finally:
         with Workspace(settings) as workspace:
             bring_down(workspace)
+
+
+@pytest.fixture(scope="module")
+def killed(anvil: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killed]:
+    """Record, dump; record more, export evidence, kill; start again. Nothing else is done yet."""
+    with _dumped(tmp_path_factory.mktemp("killed")) as (settings, story, trust):
+        with Workspace(settings) as workspace:
+            record_examples(workspace, story, LOST)
+            _mine(workspace, LOST_BLOCKS)
+            evidence = _evidence(workspace)
+            verdict = judge(evidence, trust, now=int(time.time()))
+            assert_verified(verdict)
+            digests = _digests(workspace)
+        _kill(settings.home / CHAIN)
+        with Workspace(settings) as workspace:
+            assert not bring_up(workspace)
+            yield Killed(workspace, trust, story, evidence, head_of(verdict), digests)
 
 
 def _mine(workspace: Workspace, blocks: int) -> None:
@@ -208,21 +216,13 @@ def _submit(workspace: Workspace, who: str, folder: Path, kind: str, fields: dic
 
 def test_7_an_event_that_names_a_head_that_is_gone_is_recorded_again(anvil: None, tmp_path: Path) -> None:
     """What two organisations wrote comes back in another order, and a change of the status cannot stand as signed."""
-    settings, story = settings_for(tmp_path), load_story(EXAMPLES)
     note = ("car-maker", tmp_path, "vehicle.specification", {"make": "Corvo", "model": "Merlin"})
     change = ("workshop", tmp_path, "vehicle.deregistered", {"reason": "exported"})
-    with Workspace(settings) as workspace:
-        initialise(workspace, "")
-        bring_up(workspace)
-        enrol_all(workspace, story.organisations)
-        record_examples(workspace, story, BEFORE)
-        bring_down(workspace)
-    start_node(replace(Workspace(settings).node_settings(), state_interval_s=3600))
-    with Workspace(settings) as workspace:
-        assert _submit(workspace, *note).outcome is _submit(workspace, *change).outcome is Taken.RECORDED
-        lost = _digests(workspace)
-    _kill(settings.home / CHAIN)
-    try:
+    with _dumped(tmp_path) as (settings, _, trust):
+        with Workspace(settings) as workspace:
+            assert _submit(workspace, *note).outcome is _submit(workspace, *change).outcome is Taken.RECORDED
+            lost = _digests(workspace)
+        _kill(settings.home / CHAIN)
         with Workspace(settings) as workspace:
             bring_up(workspace)
             again = [_submit(workspace, *one).outcome for one in (change, note, change)]
@@ -231,10 +231,7 @@ def test_7_an_event_that_names_a_head_that_is_gone_is_recorded_again(anvil: None
             assert len(now) == len(lost)
             assert set(lost) - set(now) == {lost[-1]}  # signed for a head that is gone, so signed anew
             assert {counted[digest] for digest in now} == {1}
-            verdict = judge(_evidence(workspace), make_trust(workspace), now=int(time.time()))
-            assert_verified(verdict)
-            assert verdict.account is not None
-            assert verdict.account.status == "deregistered"
-    finally:
-        with Workspace(settings) as workspace:
-            bring_down(workspace)
+            verdict = judge(_evidence(workspace), trust, now=int(time.time()))
+    assert_verified(verdict)
+    assert verdict.account is not None
+    assert verdict.account.status == "deregistered"
