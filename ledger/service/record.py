@@ -111,7 +111,8 @@ class Recorder:
             document: As intake gave it; the paths of its attachments can be read.
             source: Written with the last of its events, so that the same bytes are recognised again.
             carried: The part of the document that goes into an event's capsule, by the event's pointer; without it
-                the whole document goes into the capsule of the first.
+                a document about one asset goes as a whole into the capsule of its first event. One about several
+                goes into none: whoever is granted an event must not learn of another asset by it.
 
         Raises:
             DocumentError: Refused as a whole, every fault by place; nothing of it was kept, unless a file of its
@@ -121,7 +122,8 @@ class Recorder:
         self._make_room(len(document.events))
         plan = self._planner.plan(document)
         if carried is None:
-            carried = {planned.event.source_pointer: document for planned in plan.planned[:1]}
+            alone = len({event.asset for event in document.events}) == 1
+            carried = {planned.event.source_pointer: document for planned in plan.planned[:1] if alone}
         before = self._flushes, len(self._issued), len(self._held)
         try:
             for planned in plan.planned:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def birth(asset: AssetReference, **fields: Json) -> Event:
 
 def document(*events: Event, raw: bytes = b"{}") -> Document:
     """A document as intake gives it."""
-    return Document("event", bytes(32), events, raw=raw)
+    placed = tuple(replace(one, source_pointer=f"/{place}") for place, one in enumerate(events))
+    return Document("event", bytes(32), placed, raw=raw)
 
 
 def record(workspace: Workspace, name: str, *documents: Document, to: tuple[str, ...] = ()) -> Recorded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ from ledger.errors import ConfigurationError
 from ledger.event import AssetType
 from ledger.service.contracts import Contracts, load_contracts, origin_of, save_contracts
 from ledger.service.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("VINCULUM_")]:
+        monkeypatch.delenv(name)
 
 
 def write(folder: Path, text: str) -> Path:
