@@ -164,6 +164,8 @@ class Projector:
 
     def _go_back(self, cursor: sql.Position, height: int) -> Projection:
         ancestor = self._common_ancestor(min(cursor.number, height))
+        if ancestor.number <= self._deployment.first_block < cursor.number:  # not even the contracts are shared
+            raise ConflictError("the index was made from another chain: rebuild it in a new database")
         self._observe("go back")
         with self._database.write() as session:
             sql.forget_after(session, ancestor.number)

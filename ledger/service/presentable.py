@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from sqlmodel import Session
-
 from ipfs.cid import cid_from_digest
 from ledger.credential.binding import Place, log_name, schema_of, verify_binding
 from ledger.credential.jose import PublicKey, parse_jwk
@@ -37,11 +35,12 @@ def presentable(workspace: Workspace, entries: Sequence[Entry]) -> list[ReadCred
     key = lru_cache(maxsize=None)(lambda thumbprint: read_key(workspace, thumbprint))
     found = []
     with workspace.database.read() as session:
+        record = lru_cache(maxsize=None)(lambda organisation, key_id: session.get(IssuerKey, (organisation, key_id)))
         for entry, head in zip(entries, heads, strict=False):
             try:
                 credential = reader.read(entry.digest)
                 _verify(workspace.contracts.chain_id, entry, head, credential, key)
-                allowed = _was_allowed(session, entry, credential.key_id)
+                allowed = _was_valid(record(entry.organisation, credential.key_id), entry.attested_at)
             except (MissingError, VerificationError):
                 allowed = False
             found.append(credential if allowed else NOTHING)
@@ -72,9 +71,8 @@ def _verify(
     verify_binding(verify_sd_jwt(raw, key(credential.key_id)), place)
 
 
-def _was_allowed(session: Session, entry: Entry, thumbprint: bytes) -> bool:
-    """Whether the key was one of the organisation's then; disputed counts, as it does for a verifier."""
-    row = session.get(IssuerKey, (entry.organisation, thumbprint))
-    if row is None or not row.valid_from <= entry.attested_at < row.valid_until:
+def _was_valid(row: IssuerKey | None, time: int) -> bool:
+    """Whether a key was one of the organisation's at a time; disputed counts, as it does for a verifier."""
+    if row is None or not row.valid_from <= time < row.valid_until:
         return False
-    return not row.revoked_from or entry.attested_at < max(row.revoked_from, row.changed_at)
+    return not row.revoked_from or time < row.revoked_from or time <= row.changed_at

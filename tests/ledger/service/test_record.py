@@ -22,7 +22,8 @@ def raw_files(workspace: Workspace, identifier: str) -> list[bytes]:
 
 def test_document_about_one_asset_goes_into_its_first_capsule(workspace: Workspace, numbers: Callable[[], int]) -> None:
     asset = battery(numbers())
-    record(workspace, "maker", document(birth(asset), event("battery.state_of_health", asset, "h"), raw=b'{"whole": 1}'))
+    health = event("battery.state_of_health", asset, "h")
+    record(workspace, "maker", document(birth(asset), health, raw=b'{"whole": 1}'))
     assert raw_files(workspace, asset.identifier) == [b'{"whole": 1}']
 
 
