@@ -29,6 +29,7 @@ from ledger.credential.grant_format import Grant, Policy, encode_grant
 from ledger.credential.recipient import RecipientKey
 from ledger.errors import DocumentError, RejectedError, RuleError, VerificationError, VinculumError
 from ledger.event import AssetType, Document, Event
+from ledger.service.background import Background
 from ledger.service.contracts import Contracts
 from ledger.service.issue import IssuedEvent, Issuer
 from ledger.service.knowledge import Knowledge
@@ -95,6 +96,7 @@ class Recorder:
         self._batch, self._issued = Batch(), list[IssuedEvent]()
         self._sources: list[SourceDocument] = []
         self._flushes = 0
+        self._sending = Background()
         self._unsettled: set[bytes] = set()
         self._held = list[tuple[PlannedEvent, Document | None]]()
         self.result = Recorded()
@@ -141,6 +143,7 @@ class Recorder:
     def flush(self) -> None:
         """Keep and queue everything that was signed, then send what can be sent; waits for no block.
 
+        Sending goes on beside the next batch; what the node said to it is raised by the next call that needs it.
         What is held back until a block is mined stays so until ``settle``.
         """
         if not self._issued:
@@ -151,6 +154,7 @@ class Recorder:
         for grant in grants:
             self._batch.add_file([encode_grant(grant)], f"{grant.context.recipient}.grant")
         root = self._batch.put(self._documents)
+        self._sending.wait()
         with self._database.write() as session:
             save_batch(session, self._member, self._contracts, str(root), self._issued, grants)
             self._outbox.enqueue(session, map(self._item, self._issued))
@@ -161,7 +165,7 @@ class Recorder:
         self._batch, self._issued = Batch(), []
         self._sources = self._sources[len(sources) :]
         self._flushes += 1
-        self._outbox.step()
+        self._sending.start(self._outbox.step)
 
     def settle(self, on_progress: Callable[[Progress], None] | None = None) -> None:
         """Wait until everything added is final or refused, wave after wave, and until the index shows it.
@@ -172,6 +176,7 @@ class Recorder:
         """
         while True:
             self.flush()
+            self._sending.wait()
             self._outbox.drain(DRAIN_TIMEOUT_S, on_progress)
             self._projector.sync()
             self._unsettled.clear()
