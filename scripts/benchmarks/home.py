@@ -41,15 +41,20 @@ def fresh_home(block_time_seconds: float = 1.0) -> Iterator[Workspace]:
                 bring_down(workspace)
 
 
+def recipients_of(workspace: Workspace) -> list[Recipient]:
+    """All three members, to grant to."""
+    members: list[Member] = [workspace.member(name) for name in MEMBERS]
+    return [Recipient(member.organisation, member.recipient.public) for member in members]
+
+
 @contextmanager
 def recorder_of(workspace: Workspace) -> Iterator[Recorder]:
     """A recorder of the first member that grants to all three."""
-    members: list[Member] = [workspace.member(name) for name in MEMBERS]
-    recipients = [Recipient(member.organisation, member.recipient.public) for member in members]
-    with workspace.outbox(members[0]) as outbox:
+    member = workspace.member(MEMBERS[0])
+    with workspace.outbox(member) as outbox:
         yield Recorder(
-            members[0],
-            recipients,
+            member,
+            recipients_of(workspace),
             contracts=workspace.contracts,
             database=workspace.database,
             documents=workspace.documents,

@@ -9,12 +9,14 @@ import platform
 import resource
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from benchmarks.home import fresh_home, recorder_of
+from benchmarks.home import MEMBERS, fresh_home, recipients_of, recorder_of
 from benchmarks.stages import Stages
 from benchmarks.workload import NAME, documents, events
 from ipfs.batch import Batch
@@ -24,8 +26,11 @@ from ledger.chain.projector import Projector
 from ledger.intake.document import parse_document
 from ledger.service import record
 from ledger.service.evidence import build_evidence
+from ledger.service.ingest import Choice
+from ledger.service.ingest import ingest as take_in
 from ledger.service.issue import Issuer
 from ledger.service.plan import Planner
+from ledger.service.sources import find_sources
 from ledger.service.trust import make_trust
 from light_node.progress import Progress
 from light_node.verify import Question, verify_evidence
@@ -102,13 +107,23 @@ def evidence(count: int) -> dict[str, Any]:
 
 
 def memory(count: int) -> dict[str, Any]:
-    """Peak memory of this process while it takes in ``count`` events."""
-    with fresh_home() as workspace, recorder_of(workspace) as recorder:
-        before = _peak_mib()
-        for data in documents(count, DOCUMENT_EVENTS, seed=4):
-            recorder.add(parse_document(data, as_of=datetime.now(UTC)))
-        recorder.settle()
-    return {"events": count, "peak_mib_before": before, "peak_mib": _peak_mib()}
+    """Peak memory of this process while it takes in ``count`` events from files, as ``vinculum ingest`` does."""
+    with fresh_home() as workspace, tempfile.TemporaryDirectory() as folder:
+        names = []
+        for number, data in enumerate(documents(count, DOCUMENT_EVENTS, seed=4)):
+            names.append(str(Path(folder) / f"{number:05}.json"))
+            Path(names[-1]).write_bytes(data)
+        sources, _ = find_sources(names, tables=False)
+        before, started = _peak_mib(), time.perf_counter()
+        tally = take_in(workspace, workspace.member(MEMBERS[0]), sources, Choice(), recipients=recipients_of(workspace))
+        seconds = time.perf_counter() - started
+    return {
+        "events": tally.events,
+        "refused": tally.refused,
+        "events_per_second": round(tally.events / seconds),
+        "peak_mib_before": before,
+        "peak_mib": _peak_mib(),
+    }
 
 
 def main() -> int:
