@@ -71,7 +71,8 @@ def test_start_is_idempotent_and_stop_keeps_the_state(stopped_afterwards: NodeSe
     assert node_status(stopped_afterwards.folder) is None
     assert not stop_node(stopped_afterwards.folder)
     again = start_node(stopped_afterwards)
-    assert again.port == node.port
+    taken = again.port != node.port and find_free_port(node.port) != node.port  # any outgoing connection may do that
+    assert again.port == node.port or taken
     assert _marked(again)
 
 
