@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select
 from sqlmodel import Session, col
 
 from ledger.errors import MissingError
-from ledger.proof.merkle import leaf_hash, node_hash
+from ledger.proof.merkle import leaf_hash, nodes_to_store
 from ledger.store.chain_index import MerkleNode
 from ledger.store.columns import table_of
 
@@ -33,18 +33,24 @@ class BlockTree:
         return found.hash
 
 
+class _Edge:
+    """The last complete node of each level: all that the next leaf's nodes are made of."""
+
+    def __init__(self, nodes: dict[int, bytes]) -> None:
+        self.nodes = nodes
+
+    def node(self, level: int, position: int) -> bytes:
+        return self.nodes[level]
+
+
 def append_blocks(session: Session, size: int, hashes: Sequence[bytes]) -> None:
     """Add the hashes of blocks ``size``, ``size + 1``, … and every node that they complete."""
-    frontier = _frontier(session, size)
+    edge = _Edge(_frontier(session, size))
     rows: list[dict[str, Any]] = []
     for number, block_hash in enumerate(hashes, start=size):
-        level, position, node = 0, number, leaf_hash(block_hash)
-        rows.append({"level": level, "position": position, "hash": node})
-        while position % 2 == 1:
-            node = node_hash(frontier.pop(level), node)
-            level, position = level + 1, position // 2
-            rows.append({"level": level, "position": position, "hash": node})
-        frontier[level] = node
+        completed = list(nodes_to_store(number, leaf_hash(block_hash), edge))
+        rows += [{"level": level, "position": position, "hash": node} for level, position, node in completed]
+        edge.nodes.update((level, node) for level, _, node in completed)
     if rows:
         session.execute(insert(table_of(MerkleNode)), rows)
 

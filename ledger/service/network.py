@@ -22,8 +22,6 @@ from ledger.chain.node import start_node, stop_node
 from ledger.chain.signer import KeySigner
 from ledger.credential.jose import Algorithm, PublicKey, parse_private_key
 from ledger.errors import ConfigurationError, NotAuthorisedError, RuleError, SourceTimeoutError
-from ledger.event import AssetType
-from ledger.identifiers import parse_identifier
 from ledger.kinds import roles_mask
 from ledger.proof.subject import namespace_id
 from ledger.service.contracts import FILE_NAME as CONTRACTS_FILE
@@ -349,8 +347,3 @@ def parse_namespace(text: str) -> tuple[int, str]:
     if name not in schemes or not _PREFIXES[name].fullmatch(prefix.upper()):
         raise RuleError(f"{text!r} is no namespace: use wmi:WVW (or wmi:WV9123), gs1:9521234, gbt:001 or bpn:BPNL…")
     return schemes[name], prefix.upper()
-
-
-def namespaces_of(identifier: str, asset_type: AssetType) -> tuple[tuple[int, str], ...]:
-    """Who may register an identifier: candidates of scheme and prefix, longest first."""
-    return parse_identifier(identifier, asset_type).namespaces

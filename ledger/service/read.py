@@ -23,7 +23,7 @@ from ledger.credential.jws import RawJws
 from ledger.credential.recipient import RecipientPrivateKey
 from ledger.credential.sd_jwt import SdJwt, parse_sd_jwt
 from ledger.errors import MissingError, UnknownAssetError, VerificationError
-from ledger.event import AssetType, Json
+from ledger.event import AssetType
 from ledger.kinds import Kind, kind_by_number, status_name
 from ledger.service.contracts import Contracts
 from ledger.service.members import Profile, digest_profile, parse_profile
@@ -236,12 +236,6 @@ def reference_of(jws: RawJws) -> CapsuleReference:
     Raises: MalformedError.
     """
     return parse_binding({name: value for name, value in jws.payload.items() if not name.startswith("_sd")}).capsule
-
-
-def disclosed_claims(credential: SdJwt) -> dict[str, Json]:
-    """The claims of a credential's disclosures by name; their hashes are checked by whoever verifies."""
-    found = (parse_disclosure(text) for text in credential.disclosures)
-    return {item.name: item.value for item in found if item.name is not None}
 
 
 def visible_names(entry: Entry, claims: Collection[str], tier: Tier) -> frozenset[str]:
