@@ -16,9 +16,9 @@ from ledger.cli.output import Output, counted, utc
 from ledger.errors import MalformedError, VinculumError
 from ledger.event import AssetReference
 from ledger.proof.evidence import MAX_BYTES, parse_evidence
-from ledger.service.audit import audit
-from ledger.service.audit_report import AuditReport
-from ledger.service.export_verify import BagReport, verify_bag
+from ledger.service.audit.report import AuditReport
+from ledger.service.audit.run import audit
+from ledger.service.export.verify import BagReport, verify_bag
 from light_node.describe import describe, to_json
 from light_node.judgement import judge
 from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES

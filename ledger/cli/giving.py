@@ -19,7 +19,7 @@ from ledger.errors import ConfigurationError
 from ledger.proof.evidence_fields import encode_hexadecimal
 from ledger.service.directory import all_assets, find_organisation
 from ledger.service.evidence import build_evidence
-from ledger.service.export import write_bag
+from ledger.service.export.bag import write_bag
 from ledger.service.files import write_durably
 from ledger.service.grants import grant_history
 from ledger.service.record import MEMBER_POLICY

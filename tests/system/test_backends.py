@@ -11,7 +11,7 @@ import sqlalchemy
 
 from ledger.access import Tier
 from ledger.demo.proving import all_assets
-from ledger.service.audit import audit
+from ledger.service.audit.run import audit
 from ledger.service.results import Outcome
 from ledger.service.settings import DocumentSettings, IndexSettings
 from light_node.verdict import EventState

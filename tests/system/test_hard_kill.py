@@ -25,7 +25,7 @@ from ledger.chain.process import wait_for_exit
 from ledger.demo.story import Story, load_story
 from ledger.errors import ConsistencyError
 from ledger.event import AssetType
-from ledger.service.audit import audit
+from ledger.service.audit.run import audit
 from ledger.service.evidence import build_evidence
 from ledger.service.ingest import Choice, ingest
 from ledger.service.network import bring_down, bring_up, enrol_all, initialise

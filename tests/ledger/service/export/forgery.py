@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ledger.credential.jose import SigningKey
-from ledger.service.export_archive import FileFact
-from ledger.service.export_manifest import (
+from ledger.service.export.archive import FileFact
+from ledger.service.export.manifest import (
     INFO_FILE,
     PAYLOAD_FILE,
     SIGNED_FILE,

@@ -16,7 +16,7 @@ from ledger.kinds import Kind
 from ledger.proof.evidence_slots import holder_at
 from ledger.proof.slots import NamespaceGrant
 from ledger.proof.subject import SALT_BYTES, namespace_id
-from ledger.service.audit_report import Findings
+from ledger.service.audit.report import Findings
 from ledger.service.plan import REGISTRAR_ROLE
 from ledger.store.chain_index import Attestation, Namespace
 from ledger.store.document_index import Asset, AssetAlias, Credential

@@ -8,8 +8,8 @@ from ledger.event import Json
 from ledger.kinds import role_bit, role_names
 from ledger.proof.evidence_fields import encode_hexadecimal
 from ledger.proof.subject import namespace_id
-from ledger.service.export_state import State
-from ledger.service.export_tables import Row, Totals
+from ledger.service.export.state import State
+from ledger.service.export.tables import Row, Totals
 from light_node.verdict import time_text
 
 

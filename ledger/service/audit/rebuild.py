@@ -19,10 +19,10 @@ from ledger.chain import projection
 from ledger.chain.blocks import cut_blocks
 from ledger.chain.projector import CURSOR, Projector
 from ledger.errors import ConflictError
-from ledger.service.audit_batches import BatchWalk
-from ledger.service.audit_contents import ContentWalk, Home
-from ledger.service.audit_keys import CapsuleKeys, IssuerKeys
-from ledger.service.audit_report import Findings, OnProgress
+from ledger.service.audit.batches import BatchWalk
+from ledger.service.audit.contents import ContentWalk, Home
+from ledger.service.audit.keys import CapsuleKeys, IssuerKeys
+from ledger.service.audit.report import Findings, OnProgress
 from ledger.service.members import RECIPIENT, recipient_key
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import (

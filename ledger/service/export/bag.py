@@ -23,10 +23,10 @@ from ledger.access import Tier
 from ledger.errors import ConfigurationError, RejectedError, RuleError
 from ledger.proof.evidence import parse_evidence
 from ledger.service.evidence import build_evidence
-from ledger.service.export_archive import BagWriter, FileFact
-from ledger.service.export_gather import Needed, history_events, state_files
-from ledger.service.export_history import encode_history
-from ledger.service.export_manifest import (
+from ledger.service.export.archive import BagWriter, FileFact
+from ledger.service.export.gather import Needed, history_events, state_files
+from ledger.service.export.history import encode_history
+from ledger.service.export.manifest import (
     BAGIT,
     BAGIT_FILE,
     INFO_FILE,
@@ -38,10 +38,10 @@ from ledger.service.export_manifest import (
     checksums,
     sign_manifest,
 )
-from ledger.service.export_rows import small_tables
-from ledger.service.export_state import State, join_states, verify_state_file
-from ledger.service.export_tables import STREAMED, Table, Totals, asset_row, event_rows
-from ledger.service.export_verify import (
+from ledger.service.export.rows import small_tables
+from ledger.service.export.state import State, join_states, verify_state_file
+from ledger.service.export.tables import STREAMED, Table, Totals, asset_row, event_rows
+from ledger.service.export.verify import (
     HISTORY_FILE,
     MAX_ASSETS,
     NOTICE_FILE,
@@ -67,7 +67,7 @@ from light_node.verify import Question, verify_evidence
 
 __all__ = ["BagReport", "BagSummary", "verify_bag", "write_bag"]
 
-_SCHEMA = Path(__file__).parents[2] / "docs" / "evidence.schema.json"
+_SCHEMA = Path(__file__).parents[3] / "docs" / "evidence.schema.json"
 _SPOOL_BYTES = 8 * 1024 * 1024
 _PIECE = 1024 * 1024
 _LOOK_UP = 400

@@ -21,11 +21,11 @@ from sqlmodel import Session
 
 from ledger.chain import projection
 from ledger.chain.projector import CURSOR
-from ledger.service.audit_chain import check_heads, check_outbox, check_witnesses
-from ledger.service.audit_identity import find_equivocations, find_second_subjects
-from ledger.service.audit_report import AuditReport, Difference, Findings, OnProgress, Severity
-from ledger.service.audit_tables import compare_tables
-from ledger.service.rebuild import follow_chain, restore_documents, second_index
+from ledger.service.audit.chain import check_heads, check_outbox, check_witnesses
+from ledger.service.audit.identity import find_equivocations, find_second_subjects
+from ledger.service.audit.rebuild import follow_chain, restore_documents, second_index
+from ledger.service.audit.report import AuditReport, Difference, Findings, OnProgress, Severity
+from ledger.service.audit.tables import compare_tables
 from ledger.service.witness import FOLDER
 from ledger.service.workspace import Workspace
 from ledger.store.database import Database

@@ -14,7 +14,7 @@ from ledger.event import Json
 from ledger.proof.evidence_fields import FieldReader
 from ledger.proof.slots import IssuerKeyRecord, NamespaceGrant
 from ledger.proof.subject import namespace_id
-from ledger.service.export_state import KeyName, State
+from ledger.service.export.state import KeyName, State
 from ledger.strict_json import MAX_INTEGER, canonical_json, parse_json
 
 MEDIA_TYPE = "application/vnd.vinculum.key-history+json"

@@ -13,10 +13,10 @@ from ledger.credential.jws import RawJws, verify_jws
 from ledger.errors import ContentMismatchError, IssuerError, MalformedError, VerificationError
 from ledger.proof.evidence import MAX_BYTES as MAX_EVIDENCE_BYTES
 from ledger.proof.evidence import parse_evidence
-from ledger.service.export_archive import Archive, FileFact
-from ledger.service.export_history import MAX_BYTES as MAX_HISTORY_BYTES
-from ledger.service.export_history import parse_history, verify_key_history
-from ledger.service.export_manifest import (
+from ledger.service.export.archive import Archive, FileFact
+from ledger.service.export.history import MAX_BYTES as MAX_HISTORY_BYTES
+from ledger.service.export.history import parse_history, verify_key_history
+from ledger.service.export.manifest import (
     BAGIT,
     BAGIT_FILE,
     INFO_FILE,
@@ -30,9 +30,9 @@ from ledger.service.export_manifest import (
     parse_checksums,
     parse_signed,
 )
-from ledger.service.export_rows import small_tables
-from ledger.service.export_state import Namespace, State, join_states, namespaces_of, verify_state_file
-from ledger.service.export_tables import COLUMNS, Table, Totals, asset_row, event_rows
+from ledger.service.export.rows import small_tables
+from ledger.service.export.state import Namespace, State, join_states, namespaces_of, verify_state_file
+from ledger.service.export.tables import COLUMNS, Table, Totals, asset_row, event_rows
 from light_node.issuer import ALGORITHMS
 from light_node.judgement import judge
 from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES

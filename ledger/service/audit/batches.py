@@ -19,7 +19,7 @@ from ledger.credential.grant_format import MAX_BYTES as MAX_GRANT_BYTES
 from ledger.credential.grant_format import Grant, encode_grant, parse_grant
 from ledger.credential.sd_jwt import parse_sd_jwt
 from ledger.errors import MalformedError, SourceError, VerificationError
-from ledger.service.audit_report import Findings
+from ledger.service.audit.report import Findings
 from ledger.service.read import MAX_CAPSULE_BYTES
 from ledger.service.rows import save_grants
 from ledger.store.chain_index import Attestation

@@ -29,11 +29,11 @@ from ledger.errors import (
 )
 from ledger.kinds import Kind, all_kinds, kind_by_number
 from ledger.proof.fold import EMPTY_HEAD
-from ledger.service.audit_batches import credential_row, parse_payload
-from ledger.service.audit_identity import verify_birth
-from ledger.service.audit_keys import CapsuleKeys, IssuerKeys
-from ledger.service.audit_report import Findings
-from ledger.service.audit_said import said_rows
+from ledger.service.audit.batches import credential_row, parse_payload
+from ledger.service.audit.identity import verify_birth
+from ledger.service.audit.keys import CapsuleKeys, IssuerKeys
+from ledger.service.audit.report import Findings
+from ledger.service.audit.said import said_rows
 from ledger.service.contracts import Contracts
 from ledger.service.read import MAX_CAPSULE_BYTES
 from ledger.store.chain_index import Attestation, Head

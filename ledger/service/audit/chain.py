@@ -12,7 +12,7 @@ from ledger.chain.comparison import compare_heads
 from ledger.errors import MalformedError
 from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
 from ledger.proof.merkle import root_of
-from ledger.service.audit_report import Findings
+from ledger.service.audit.report import Findings
 from ledger.service.contracts import Contracts
 from ledger.store.chain_index import Attestation, Head
 from ledger.store.work import OutboxItem, OutboxTransaction, TransactionState

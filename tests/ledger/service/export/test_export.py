@@ -15,17 +15,17 @@ import pytest
 from ledger.access import Tier
 from ledger.credential.jose import Algorithm, generate_private_key
 from ledger.errors import MissingError, RejectedError, RuleError, UnknownAssetError
-from ledger.service.export import BagReport, write_bag
-from ledger.service.export_manifest import INFO_FILE, PAYLOAD_FILE, SIGNED_FILE, TAG_FILE
-from ledger.service.export_tables import COLUMNS
-from ledger.service.export_verify import HISTORY_FILE, SCHEMA_FILE, TRUST_FILE, verify_bag
+from ledger.service.export.bag import BagReport, write_bag
+from ledger.service.export.manifest import INFO_FILE, PAYLOAD_FILE, SIGNED_FILE, TAG_FILE
+from ledger.service.export.tables import COLUMNS
+from ledger.service.export.verify import HISTORY_FILE, SCHEMA_FILE, TRUST_FILE, verify_bag
 from ledger.service.read import AssetRecord
 from ledger.service.trust import make_trust
 from ledger.service.workspace import Workspace
 from light_node.trust import Trust, TrustedContract
 from light_node.verdict import Outcome
 from tests.ledger.service.conftest import PREFIX, battery, birth, document, event, record
-from tests.ledger.service.export_forgery import Files, edit, pack, signed_again, unpack, with_checksums
+from tests.ledger.service.export.forgery import Files, edit, pack, signed_again, unpack, with_checksums
 
 pytestmark = pytest.mark.integration
 

@@ -13,7 +13,7 @@ from ledger.credential.jws import RawJws, parse_jws, sign_jws
 from ledger.errors import MalformedError
 from ledger.event import Json
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
-from ledger.service.export_archive import MAX_FILES, MAX_NAME_CHARACTERS, FileFact
+from ledger.service.export.archive import MAX_FILES, MAX_NAME_CHARACTERS, FileFact
 from ledger.strict_json import MAX_INTEGER, canonical_json
 from light_node.verdict import AsOf, time_text
 

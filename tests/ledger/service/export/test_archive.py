@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import MalformedError
-from ledger.service import export_archive
-from ledger.service.export_archive import Archive, BagWriter
-from ledger.service.export_tables import csv_line, safe_text
+from ledger.service.export import archive as bag_archive
+from ledger.service.export.archive import Archive, BagWriter
+from ledger.service.export.tables import csv_line, safe_text
 
 Zip = Callable[[zipfile.ZipFile], None]
 
@@ -160,7 +160,7 @@ def test_entries_that_share_bytes_are_malformed(tmp_path: Path) -> None:
 
 
 def test_too_many_files_are_malformed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_archive, "MAX_FILES", 3)
+    monkeypatch.setattr(bag_archive, "MAX_FILES", 3)
 
     def fill(archive: zipfile.ZipFile) -> None:
         for number in range(4):
@@ -171,7 +171,7 @@ def test_too_many_files_are_malformed(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_count_that_is_too_low_does_not_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_archive, "MAX_FILES", 3)
+    monkeypatch.setattr(bag_archive, "MAX_FILES", 3)
     path = packed(tmp_path, lambda archive: [archive.writestr(f"bag/{n}", b"") for n in range(4)] and None)
     data = bytearray(path.read_bytes())
     data[-14:-10] = struct.pack("<HH", 1, 1)

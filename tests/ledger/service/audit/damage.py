@@ -23,7 +23,7 @@ from ledger.credential.sd_jwt import issue
 from ledger.event import Event
 from ledger.kinds import kind_by_name
 from ledger.proof.subject import subject
-from ledger.service.audit import AuditReport, audit
+from ledger.service.audit.run import AuditReport, audit
 from ledger.service.issue import IssuedEvent, claims_to_disclose
 from ledger.service.members import Member
 from ledger.service.plan import PlannedEvent, content_hash, event_key

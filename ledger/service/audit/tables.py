@@ -10,7 +10,7 @@ from sqlalchemy import Column, String, Table, collate
 from sqlalchemy import select as select_core
 from sqlmodel import Session, select
 
-from ledger.service.audit_report import Findings
+from ledger.service.audit.report import Findings
 from ledger.store.chain_index import (
     Account,
     Attestation,

@@ -10,10 +10,10 @@ from sqlmodel import col, select
 from ledger.access import Tier
 from ledger.errors import DocumentError
 from ledger.event import AssetReference, Event
-from ledger.service.audit import audit
+from ledger.service.audit.rebuild import rebuild
+from ledger.service.audit.run import audit
 from ledger.service.evidence import build_evidence
 from ledger.service.network import bring_down, bring_up
-from ledger.service.rebuild import rebuild
 from ledger.service.workspace import Workspace
 from ledger.store.document_index import Asset, SourceEvent
 from tests.ledger.service.conftest import birth, document, event, record, recording

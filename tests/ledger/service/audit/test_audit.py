@@ -17,13 +17,13 @@ from ledger.event import Attachment
 from ledger.kinds import kind_by_number
 from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, add_cosignatures, cosign, parse_checkpoint
 from ledger.proof.slots import head_slot
-from ledger.service.audit import Severity, audit
-from ledger.service.audit_report import MAX_DIFFERENCES, Findings
+from ledger.service.audit.report import MAX_DIFFERENCES, Findings
+from ledger.service.audit.run import Severity, audit
 from ledger.service.members import witness_key
 from ledger.service.witness import latest_checkpoint
 from ledger.service.workspace import Workspace
 from ledger.store.document_index import Credential
-from tests.ledger.service.audit_damage import codes, damaged, found, rewritten, stopped
+from tests.ledger.service.audit.damage import codes, damaged, found, rewritten, stopped
 from tests.ledger.service.conftest import battery, birth, document, event, record
 
 pytestmark = pytest.mark.integration
