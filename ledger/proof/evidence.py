@@ -1,8 +1,8 @@
 """Evidence: one self-contained file that proves the registered life of one asset up to one block.
 
 The file is canonical JSON (RFC 8785) of media type :data:`MEDIA_TYPE`; ``docs/evidence.md`` and
-``docs/evidence.schema.json`` describe it. Parsing believes nothing: it only brings the parts into types, within
-limits. ``light_node.verify`` decides what they prove.
+``evidence.schema.json`` beside this module describe it. Parsing believes nothing: it only brings the parts into types,
+within limits. ``light_node.verify`` decides what they prove.
 """
 
 from __future__ import annotations

@@ -725,7 +725,7 @@ def test_other_bytes_are_malformed(honest: World, data: bytes) -> None:
 
 @pytest.mark.parametrize("choices", [{}, {"hidden": [1]}, {"withheld": [2, 3]}, {"hidden": range(1, 11)}])
 def test_what_is_built_keeps_to_the_published_schema(honest: World, choices: dict[str, Any]) -> None:
-    schema = json.loads((Path(__file__).parents[2] / "docs" / "evidence.schema.json").read_text())
+    schema = json.loads((Path(__file__).parents[2] / "ledger" / "proof" / "evidence.schema.json").read_text())
     value = json.loads(encode_evidence(honest.chain.evidence(honest.vehicle, **choices)))
     jsonschema.Draft202012Validator(schema).validate(value)
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import IO
 
@@ -67,7 +68,6 @@ from light_node.verify import Question, verify_evidence
 
 __all__ = ["BagReport", "BagSummary", "verify_bag", "write_bag"]
 
-_SCHEMA = Path(__file__).parents[3] / "docs" / "evidence.schema.json"
 _SPOOL_BYTES = 8 * 1024 * 1024
 _PIECE = 1024 * 1024
 _LOOK_UP = 400
@@ -199,8 +199,7 @@ class _Export:
         self._add_tables(state)
         self._bag.add(TRUST_FILE, encode_trust(self._trust))
         self._bag.add(NOTICE_FILE, TRUST_NOTICE)
-        if _SCHEMA.exists():
-            self._bag.add(SCHEMA_FILE, _SCHEMA.read_bytes())
+        self._bag.add(SCHEMA_FILE, resources.files("ledger.proof").joinpath("evidence.schema.json").read_bytes())
         manifest = ExportManifest(
             chain_id=self._workspace.contracts.chain_id,
             consortium=self._workspace.contracts.consortium,

@@ -29,7 +29,7 @@ from ledger.proof.evidence import (
 )
 from ledger.strict_json import canonical_json
 
-SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "evidence.schema.json").read_text())
+SCHEMA = json.loads((Path(__file__).parents[3] / "ledger" / "proof" / "evidence.schema.json").read_text())
 JWK = {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43}
 
 EVIDENCE = Evidence(
