@@ -27,9 +27,10 @@ from ledger.kinds import Kind, kind_by_name
 from ledger.proof.subject import SALT_BYTES, subject
 from ledger.service.issue import JTI_BYTES, IssuedEvent, Issuer, claims_to_disclose
 from ledger.service.members import Member
-from ledger.service.plan import PlannedEvent, content_hash
+from ledger.service.plan import PlannedEvent
 from ledger.service.record import MEMBER_POLICY
 from ledger.service.rows import save_grants
+from ledger.service.same_event import content_hash
 from ledger.service.workspace import Workspace
 
 

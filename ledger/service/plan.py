@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from hashlib import sha256
 
 from ledger.credential.disclosure import RESERVED
 from ledger.credential.sd_jwt import ALWAYS_VISIBLE, CLAIM_NAMES
@@ -20,16 +19,15 @@ from ledger.errors import (
     TransitionError,
     UnknownAssetError,
 )
-from ledger.event import AssetReference, Document, Event, Json
+from ledger.event import AssetReference, Document, Event
 from ledger.identifiers import parse_identifier
 from ledger.kinds import Kind, kind_by_name, next_status
 from ledger.proof.subject import SALT_BYTES, namespace_id, subject
 from ledger.service.knowledge import Draft, Knowledge, KnownAsset, namespace_ids
-from ledger.service.read import IDENTITY
+from ledger.service.same_event import births_as, births_by_key, content_hash, event_key
 
 REGISTRAR_ROLE = "register"
 _TAKEN = ALWAYS_VISIBLE | RESERVED | {CLAIM_NAMES}
-_FRAME = frozenset({"occurred_at", "document_id", CLAIM_NAMES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +93,11 @@ class Planner:
         scope = f"{self._organisation}:{document.document_type}"
         contents = [content_hash(event) for event in document.events]
         keys = [event_key(event, content) for event, content in zip(document.events, contents, strict=True)]
-        self._knowledge.load(scope, dict(zip(keys, document.events, strict=True)))
+        self._knowledge.load(scope, dict(zip(keys, document.events, strict=True)) | births_by_key(document))
         plan, draft, faults = Plan(document), Draft(), []
         for event, key, content in zip(document.events, keys, contents, strict=True):
             try:
-                if self._knowledge.is_repeated(scope, key, content, draft):
+                if self._knowledge.is_repeated(scope, key, content, draft) or self._was_birth(event, scope, draft):
                     plan.repeated.append(event)
                     continue
                 planned = self._plan_event(event, scope, key, content, draft)
@@ -110,6 +108,15 @@ class Planner:
             raise DocumentError(faults, document.document_type)
         self._knowledge.keep(draft)
         return plan
+
+    def _was_birth(self, event: Event, scope: str, draft: Draft) -> bool:
+        """Whether an update of a passport is the passport by which the battery was registered, taken in again."""
+        for birth in births_as(event):
+            content = content_hash(birth)
+            with suppress(ConflictError):  # another passport under the same id is an update
+                if self._knowledge.is_repeated(scope, event_key(birth, content), content, draft):
+                    return True
+        return False
 
     def _plan_event(self, event: Event, scope: str, key: str, content: bytes, draft: Draft) -> PlannedEvent:
         kind = kind_by_name(event.kind)
@@ -175,39 +182,6 @@ def _check_names(event: Event) -> None:
     taken = sorted(event.fields.keys() & _TAKEN)
     if taken:
         raise MalformedError("field", f"{', '.join(taken)}: not a name that a credential can disclose")
-
-
-def content_hash(event: Event) -> bytes:
-    """SHA-256 over what an event says, 32 bytes; where it was read from does not count. Only compared in one home.
-
-    It follows from the opened credential too, so that an index can be made anew: what a birth says of its identity is
-    counted once, and aliases, which no other event records, count for a birth alone.
-    """
-    own = _FRAME | IDENTITY if (birth := _is_birth(event)) else _FRAME
-    content: dict[str, Json] = {
-        "kind": event.kind,
-        "asset": [event.asset.asset_type.value, event.asset.identifier],
-        "aliases": list(event.aliases) if birth else [],
-        "occurred_at": event.occurred_at.isoformat(),
-        "document_id": event.document_id,
-        "fields": {name: value for name, value in event.fields.items() if name not in own},
-        "attachments": [[file.name, file.media_type] for file in event.attachments],
-    }
-    return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")).digest()
-
-
-def _is_birth(event: Event) -> bool:
-    try:
-        return kind_by_name(event.kind).genesis
-    except RuleError:  # said where it is planned
-        return False
-
-
-def event_key(event: Event, content: bytes) -> str:
-    """Name an event within its scope: by its document's own id, kind and asset, or else by its content."""
-    if event.document_id is None:
-        return content.hex()
-    return f"{event.document_id} {event.kind} {event.asset.identifier}"
 
 
 class _WrongIssuerError(NotAuthorisedError):

@@ -18,8 +18,8 @@ from ledger.errors import MalformedError
 from ledger.event import AssetReference, AssetType, Attachment, Event, Json
 from ledger.kinds import Kind
 from ledger.service.knowledge import ANY_DOCUMENT
-from ledger.service.plan import content_hash, event_key
 from ledger.service.read import IDENTITY
+from ledger.service.same_event import content_hash, event_key
 from ledger.store.document_index import Asset, AssetAlias, Credential
 
 _OWN = frozenset({"occurred_at", "document_id", "salt", CLAIM_NAMES})

@@ -11,7 +11,8 @@ from ledger.errors import DocumentError
 from ledger.event import AssetReference, AssetType, Document
 from ledger.service.knowledge import Knowledge
 from ledger.service.network import assign_namespace, change_roles, suspend
-from ledger.service.plan import Planner, content_hash
+from ledger.service.plan import Planner
+from ledger.service.same_event import content_hash
 from ledger.service.workspace import Workspace
 from tests.ledger.service.conftest import MAKER_ROLES, battery, birth, document, event, record
 
@@ -70,6 +71,20 @@ def test_every_fault_of_a_document_is_listed_and_nothing_assumed(workspace: Work
 def test_second_genesis_of_one_identifier_is_a_conflict(workspace: Workspace, asset: AssetReference) -> None:
     record(workspace, "maker", document(birth(asset)))
     assert refusal(workspace, 1, document(birth(asset, model="B")))[0].startswith("conflict")
+
+
+def test_passport_that_registered_its_battery_is_no_update_of_it(workspace: Workspace, asset: AssetReference) -> None:
+    """Once the bytes are forgotten, as after a rebuild, intake takes it for an update: the battery is known by then."""
+    passport = replace(birth(asset, chemistry="NMC"), document_id="https://dpp.example/1#2026-06-01T08:00:00+00:00")
+    record(workspace, "maker", document(passport))
+    again = replace(passport, kind="battery.passport_updated")
+    planned = Planner(1, Knowledge(workspace.database, workspace.contracts)).plan(document(again))
+    assert (planned.planned, len(planned.repeated)) == ([], 1)
+    newer = replace(again, document_id="https://dpp.example/1#2026-06-02T08:00:00+00:00")
+    other = replace(again, fields={**again.fields, "chemistry": "LFP"})
+    for update in (newer, other):
+        planned = Planner(1, Knowledge(workspace.database, workspace.contracts)).plan(document(update))
+        assert (len(planned.planned), planned.repeated) == (1, [])
 
 
 def test_same_event_again_is_a_repetition(workspace: Workspace, asset: AssetReference) -> None:

@@ -26,9 +26,10 @@ from ledger.proof.subject import subject
 from ledger.service.audit.run import AuditReport, audit
 from ledger.service.issue import IssuedEvent, claims_to_disclose
 from ledger.service.members import Member
-from ledger.service.plan import PlannedEvent, content_hash, event_key
+from ledger.service.plan import PlannedEvent
 from ledger.service.record import MEMBER_POLICY
 from ledger.service.rows import save_batch
+from ledger.service.same_event import content_hash, event_key
 from ledger.service.workspace import Workspace
 
 
