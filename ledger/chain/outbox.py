@@ -97,7 +97,7 @@ class Outbox:
         return self._signer.address
 
     def __enter__(self) -> Self:
-        self._lock.enter_context(exclusive(self._database, f"account-{self.account.hex()}"))
+        self._lock.enter_context(exclusive(self._database, account_lock(self.account)))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -223,6 +223,11 @@ class Outbox:
         fields = {"nonce": nonce, "gasPrice": 0, "gas": gas, "to": to, "value": 0, "data": data}
         raw, digest = self._signer.sign(fields | {"chainId": self._settings.chain_id})
         return sql.SignedTransaction(nonce, raw, digest, batch)
+
+
+def account_lock(account: bytes) -> str:
+    """Name of the lock that the one writer of an account holds."""
+    return f"account-{account.hex()}"
 
 
 def _is_genesis(kind: int) -> bool:

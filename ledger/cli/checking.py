@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +14,10 @@ import typer
 from ledger.cli.app import EXIT_DONE, EXIT_REFUSED, command, frame_of
 from ledger.cli.options import TrustFile, canonical, read_limited
 from ledger.cli.output import Output, counted, utc
-from ledger.errors import MalformedError, VinculumError
+from ledger.errors import ConfigurationError, MalformedError, VinculumError
 from ledger.event import AssetReference
 from ledger.proof.evidence import MAX_BYTES, parse_evidence
+from ledger.service.audit.rebuild import rebuild
 from ledger.service.audit.report import AuditReport
 from ledger.service.audit.run import audit
 from ledger.service.export.verify import BagReport, verify_bag
@@ -25,6 +27,10 @@ from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES
 from light_node.trust import Trust, parse_trust
 
 ZIP_START = b"PK"
+_QUESTION = (
+    "The index is replaced by one that is made anew. Documents that were taken in are read again once when they come "
+    "again; nothing else is lost. Go on?"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +42,7 @@ def register(app: typer.Typer) -> None:
         "vinculum verify car.evidence.json --trust consortium.trust.json --asset VCU4EZ7R9K1004176 --json",
         "vinculum verify bag.zip --trust consortium.trust.json",
     )(verify)
-    command(app, "audit", "vinculum audit", "vinculum audit --json")(audit_home)
+    command(app, "audit", "vinculum audit", "vinculum audit --json", "vinculum audit --rebuild --yes")(audit_home)
 
 
 def verify(
@@ -57,15 +63,51 @@ def verify(
     raise typer.Exit(_verify_bag(output, file, believed) if is_bag else _verify_file(output, file, believed, asset))
 
 
-def audit_home(context: typer.Context) -> None:
+def audit_home(
+    context: typer.Context,
+    anew: Annotated[
+        bool, typer.Option("--rebuild", help="First make the index anew, beside the live one, and put it in its place.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --rebuild: do not ask.")] = False,
+    despite_damage: Annotated[
+        bool, typer.Option("--despite-damage", help="With --rebuild: do without what a damaged store does not tell.")
+    ] = False,
+) -> None:
     """Re-read chain and documents, re-hash everything, rebuild the index beside the live one, and compare.
 
-    Each difference is named. Ends with 0 where nothing is wrong, 1 where anything is.
+    Each difference is named. Ends with 0 where nothing is wrong, 1 where anything is. With --rebuild the index that is
+    compared is one that was made anew from chain, documents and keys; the outbox is kept.
     """
     frame = frame_of(context)
+    if (yes or despite_damage) and not anew:
+        raise ConfigurationError("--yes and --despite-damage are for --rebuild")
+    if anew and not yes and not _agreed():
+        frame.output.warn("the index is as it was")
+        raise typer.Exit(EXIT_REFUSED)
     with frame.workspace() as workspace, frame.output.progress("auditing") as bar:
-        report = audit(workspace, lambda what, done: bar.update(bar.task_ids[0], description=what, completed=done))
-    value = {
+
+        def watch(what: str, done: int) -> None:
+            bar.update(bar.task_ids[0], description=what, completed=done)
+
+        rows = rebuild(workspace, watch, despite_damage=despite_damage) if anew else None
+        report = audit(workspace, watch)
+    value = _audit_value(report) | ({} if rows is None else {"rebuilt": dict(rows)})
+    frame.output.result(value, "\n".join([*_rebuilt_lines(rows or {}), *_audit_lines(report)]))
+    raise typer.Exit(EXIT_DONE if report.clean else EXIT_REFUSED)
+
+
+def _agreed() -> bool:
+    """Ask whether the index may be replaced.
+
+    Raises: ConfigurationError, where nobody is there to be asked.
+    """
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise ConfigurationError("--rebuild replaces the index: say --yes where nobody can be asked")
+    return typer.confirm(_QUESTION, err=True)
+
+
+def _audit_value(report: AuditReport) -> dict[str, object]:
+    return {
         "block": report.block,
         "clean": report.clean,
         "errors": report.errors,
@@ -73,8 +115,12 @@ def audit_home(context: typer.Context) -> None:
         "differences": [asdict(one) for one in report.differences],
         "omitted": report.omitted,
     }
-    frame.output.result(value, "\n".join(_audit_lines(report)))
-    raise typer.Exit(EXIT_DONE if report.clean else EXIT_REFUSED)
+
+
+def _rebuilt_lines(rows: Mapping[str, int]) -> Iterator[str]:
+    if rows:
+        yield "the index was made anew:"
+        yield from (f"  {number:>9} rows of {name}" for name, number in rows.items() if number)
 
 
 def _audit_lines(report: AuditReport) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlmodel import Session
 
 from ledger.chain import projection
 from ledger.chain.blocks import cut_blocks
+from ledger.chain.outbox import account_lock
 from ledger.chain.projector import CURSOR, Projector
 from ledger.errors import ConflictError
 from ledger.service.audit.batches import BatchWalk
@@ -71,31 +72,59 @@ _ORDER: tuple[type[Row], ...] = (
     SourceEvent,
 )
 """What an index consists of, in the order in which rows refer to each other."""
+_LOST = frozenset({"batch-damaged", "block-damaged", "grant-damaged", "document-missing", "capsule", "key-false"})
+"""Differences by which a document of this home does not tell any more what it told."""
 
 
-def rebuild(workspace: Workspace, on_progress: OnProgress | None = None) -> Mapping[str, int]:
+def rebuild(
+    workspace: Workspace, on_progress: OnProgress | None = None, *, despite_damage: bool = False
+) -> Mapping[str, int]:
     """Replace the index by one that is made anew.
 
     What no document tells is empty afterwards: the list of documents taken in (the same bytes are read again once,
     and their events are recognised), and events whose capsules no key of this home opens.
 
     Args:
-        workspace: The home; nobody records in it meanwhile.
+        workspace: The home; its members' accounts are locked meanwhile, so that nobody records in it.
         on_progress: Told what is being read, and how much of it is done.
+        despite_damage: Go on where documents are missing from the store or damaged, and do without what they told.
 
     Returns: How many rows each table has now.
 
     Raises:
-        ConflictError: Another rebuild is at work.
+        ConflictError: Another rebuild or a recorder is at work, or the store is damaged: what it lost, such as the
+            salt of a subject, may stand in the live index alone. The index is as it was.
         SourceError: Node, store or database did not deliver; the index is as it was.
     """
-    with exclusive(workspace.database, "rebuild"), second_index(workspace) as beside:
+    findings = Findings(on_progress)
+    with ExitStack() as stack:
+        for name in ("rebuild", *_account_locks(workspace)):
+            stack.enter_context(exclusive(workspace.database, name))
+        beside = stack.enter_context(second_index(workspace))
         follow_chain(workspace, beside)
-        restore_documents(workspace, beside, Findings(on_progress))
+        restore_documents(workspace, beside, findings)
+        if not despite_damage:
+            _check_store(findings)
         with workspace.database.write() as session, beside.read() as source:
             for model in reversed(_ORDER):
                 session.execute(delete(table_of(model)))
             return {str(model.__tablename__): _copy(source, session, model) for model in _ORDER}
+
+
+def _account_locks(workspace: Workspace) -> list[str]:
+    return [account_lock(workspace.keyring.address(name)) for name in workspace.member_names()]
+
+
+def _check_store(findings: Findings) -> None:
+    """Refuse to throw away the index where the store lost what it was made from.
+
+    Raises: ConflictError.
+    """
+    lost = findings.first(_LOST)
+    if lost is not None:
+        raise ConflictError(
+            f"the store is damaged, and only the index as it is may know what was lost: {lost.place}: {lost.message}"
+        )
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -88,6 +88,10 @@ class Findings:
         self._checked[what] += number
         if self._on_progress is not None:
             self._on_progress(what, self._checked[what])
+
+    def first(self, codes: Collection[str]) -> Difference | None:
+        """The first difference of one of these codes; None where there is none."""
+        return next((one for one in self._differences if one.code in codes), None)
 
     @property
     def checked(self) -> dict[str, int]:
