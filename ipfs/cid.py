@@ -7,8 +7,9 @@ version 1, codec ``raw`` or ``dag-pb``, hash ``sha2-256`` of 32 bytes, text in l
 from __future__ import annotations
 
 import base64
-import binascii
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from ledger.errors import ContentMismatchError, MalformedError
@@ -21,6 +22,10 @@ CID_BYTES = 36
 CID_TEXT = 59
 _VERSION = 0x01
 _SHA2_256 = b"\x12\x20"
+_TEXT = re.compile(rf"b[a-z2-7]{{{CID_TEXT - 1}}}", re.ASCII)
+_UNUSED_BITS = 5 * (CID_TEXT - 1) - 8 * CID_BYTES
+_DIGITS = str.maketrans("abcdefghijklmnopqrstuvwxyz234567", "0123456789abcdefghijklmnopqrstuv")
+"""From the alphabet of RFC 4648 to that of ``int``."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,7 +50,12 @@ class Cid:
 
     def __str__(self) -> str:
         """The text form, ``CID_TEXT`` characters: ``bafkrei…`` (raw) or ``bafybei…`` (dag-pb)."""
-        return "b" + base64.b32encode(bytes(self)).rstrip(b"=").decode().lower()
+        return _text_of(bytes(self))
+
+
+@lru_cache(maxsize=1024)
+def _text_of(data: bytes) -> str:
+    return "b" + base64.b32encode(data).rstrip(b"=").decode().lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +87,12 @@ def parse_cid(text: str) -> Cid:
     Raises:
         MalformedError: another version, base, codec or hash, or not canonical.
     """
-    if len(text) != CID_TEXT or not text.isascii() or text[0] != "b" or text != text.lower():
+    if _TEXT.fullmatch(text) is None:
         raise MalformedError("CID", f"not a CIDv1 in lower-case base32 of {CID_TEXT} characters")
-    try:
-        data = base64.b32decode(text[1:].upper() + "=" * 6)
-    except binascii.Error:
-        raise MalformedError("CID", "not base32") from None
-    cid = parse_cid_bytes(data)
-    if str(cid) != text:
+    number = int(text[1:].translate(_DIGITS), 32)
+    if number % (1 << _UNUSED_BITS):
         raise MalformedError("CID", "unused bits are not zero")
-    return cid
+    return parse_cid_bytes((number >> _UNUSED_BITS).to_bytes(CID_BYTES, "big"))
 
 
 def parse_cid_bytes(data: bytes) -> Cid:

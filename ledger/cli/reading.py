@@ -104,7 +104,7 @@ def _told(one: Told, names: dict[int, str]) -> Iterator[str]:
     yield f"{entry.position:4}  {when}  {entry.kind.title}"
     yield f"      {names[entry.organisation]} · {entry.kind.name} → {entry.status} · block {entry.block_number}"
     if not one.opened:
-        yield "      content is not open to this reader"
+        yield f"      {_unopened(one)}"
         return
     facts = [f"{name.rpartition('.')[2]} {_short(value)}" for name, value in one.fields.items()]
     more = [] if len(facts) <= MAX_FACTS else [f"and {len(facts) - MAX_FACTS} more"]
@@ -120,13 +120,17 @@ def _details(one: Told, names: dict[int, str], files: list[dict[str, object]]) -
     yield f"  digest     {entry.digest.hex()}"
     yield f"  credential {cid_from_digest(entry.digest)}"
     if not one.opened:
-        yield "  content is not open to this reader"
+        yield f"  {_unopened(one)}"
     for name, value in one.claims.items():
         yield f"  {name}: {_plain(value)}  [{tier_of(entry.kind.name, name, entry.asset_type)}]"
     if one.withheld:
         yield f"  not shown to this reader: {', '.join(one.withheld)}"
     for file in files:
         yield f"  file {file['name']}: {file['media_type']}, {file['size']} bytes"
+
+
+def _unopened(one: Told) -> str:
+    return f"no content is shown: {one.refused}" if one.refused else "content is not open to this reader"
 
 
 def _findings(findings: tuple[Finding, ...]) -> Iterator[str]:
@@ -207,4 +211,5 @@ def _event(one: Told, names: dict[int, str]) -> dict[str, object]:
         "opened": one.opened,
         "claims": dict(one.claims),
         "withheld": list(one.withheld),
+        "refused": one.refused,
     }

@@ -155,9 +155,28 @@ def parse_binding(claims: Mapping[str, Json]) -> Binding:
         organisation=_organisation(claims),
         jti=jti,
         issued_at=issued_at,
-        capsule=_capsule(claims["capsule"]),
+        capsule=parse_capsule_reference(claims["capsule"]),
         previous_head=bytes.fromhex(_text(claims, "prev", _HEX_32)) if "prev" in claims else None,
     )
+
+
+def parse_capsule_reference(value: Json) -> CapsuleReference:
+    """Read the claim ``capsule``.
+
+    Args:
+        value: *Untrusted*.
+
+    Raises: MalformedError.
+    """
+    if not isinstance(value, dict) or set(value) != {"cid", "key_commitment", "files"}:
+        raise MalformedError("claim capsule", "not an object of cid, key_commitment and files")
+    cid, files = value["cid"], value["files"]
+    if not isinstance(cid, str) or not isinstance(files, list) or len(files) > MAX_FILES:
+        raise MalformedError("claim capsule", "the CID is not a text, or files are not a list within the limit")
+    commitment = parse_base64url(value["key_commitment"], "capsule key_commitment", size=32)
+    hashes = tuple(parse_base64url(item, "capsule file", size=32) for item in files)
+    parse_cid(cid)
+    return CapsuleReference(cid, commitment, hashes)
 
 
 def verify_binding(credential: Disclosed, place: Place) -> Binding:
@@ -222,14 +241,3 @@ def _organisation(claims: Mapping[str, Json]) -> int:
     if number > _MAX_ORGANISATION:
         raise MalformedError("claim iss", f"the number is beyond {_MAX_ORGANISATION}")
     return number
-
-
-def _capsule(value: Json) -> CapsuleReference:
-    if not isinstance(value, dict) or set(value) != {"cid", "key_commitment", "files"}:
-        raise MalformedError("claim capsule", "not an object of cid, key_commitment and files")
-    cid, files = value["cid"], value["files"]
-    if not isinstance(cid, str) or not isinstance(files, list) or len(files) > MAX_FILES:
-        raise MalformedError("claim capsule", "the CID is not a text, or files are not a list within the limit")
-    commitment = parse_base64url(value["key_commitment"], "capsule key_commitment", size=32)
-    hashes = tuple(parse_base64url(item, "capsule file", size=32) for item in files)
-    return CapsuleReference(str(parse_cid(cid)), commitment, hashes)

@@ -71,8 +71,8 @@ def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare
     block = note.checkpoint.size - 1
     entries = [entry for entry in reader.history(asset) if entry.block_number <= block]  # some came while we waited
     shown = [
-        _show(entry, credential, tier)
-        for entry, credential in zip(entries, presentable(workspace, entries), strict=True)
+        _show(entry, presented.credential, tier)
+        for entry, presented in zip(entries, presentable(workspace, entries), strict=True)
     ]
     with workspace.database.read() as session:
         path = inclusion_path(BlockTree(session), block, note.checkpoint.size)

@@ -8,16 +8,17 @@ So an honest file withholds it: the event stays, its content is no judgement's g
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
-from ipfs.cid import cid_from_digest
+from ipfs.cid import cid_from_digest, parse_cid
 from ledger.credential.binding import Place, log_name, schema_of, verify_binding
 from ledger.credential.jose import PublicKey, parse_jwk
 from ledger.credential.jws import RawJws
 from ledger.credential.sd_jwt import RawSdJwt, verify_sd_jwt
-from ledger.errors import MissingError, VerificationError
+from ledger.errors import IssuerError, MissingError, VerificationError
 from ledger.proof.fold import EMPTY_HEAD
-from ledger.service.read import Entry, ReadCredential
+from ledger.service.read import Entry, ReadCredential, reference_of
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import IssuerKey
 from ledger.strict_json import parse_json
@@ -26,24 +27,37 @@ NOTHING = ReadCredential(RawJws("", {}, {}, b""), {})
 """Stands for a credential that is not there, or is not one."""
 
 
-def presentable(workspace: Workspace, entries: Sequence[Entry]) -> list[ReadCredential]:
-    """Fetch the credentials of a history, oldest first; ``NOTHING`` where a verifier would refuse it there.
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A credential as it can be shown where it stands.
+
+    Attributes:
+        credential: Verified; ``NOTHING`` where a verifier would refuse it.
+        refused: Why he would; empty where he would not.
+    """
+
+    credential: ReadCredential
+    refused: str = ""
+
+
+def presentable(workspace: Workspace, entries: Sequence[Entry]) -> list[Presented]:
+    """Fetch the credentials of a history, oldest first, as far as this home's keys open them.
 
     Raises: SourceError, where the store does not answer.
     """
-    reader, heads = workspace.reader(), [EMPTY_HEAD, *(entry.row.head for entry in entries)]
+    heads = [EMPTY_HEAD, *(entry.row.head for entry in entries)]
     key = lru_cache(maxsize=None)(lambda thumbprint: read_key(workspace, thumbprint))
     found = []
     with workspace.database.read() as session:
         record = lru_cache(maxsize=None)(lambda organisation, key_id: session.get(IssuerKey, (organisation, key_id)))
         for entry, head in zip(entries, heads, strict=False):
             try:
-                credential = reader.read(entry.digest)
-                _verify(workspace.contracts.chain_id, entry, head, credential, key)
-                allowed = _was_valid(record(entry.organisation, credential.key_id), entry.attested_at)
-            except (MissingError, VerificationError):
-                allowed = False
-            found.append(credential if allowed else NOTHING)
+                credential = _verified(workspace, entry, _place(workspace.contracts.chain_id, entry, head), key)
+                if not _was_valid(record(entry.organisation, credential.key_id), entry.attested_at):
+                    raise IssuerError("its key was not one of the organisation's then")
+                found.append(Presented(credential))
+            except (MissingError, VerificationError) as error:
+                found.append(Presented(NOTHING, str(error)))
     return found
 
 
@@ -55,11 +69,21 @@ def read_key(workspace: Workspace, thumbprint: bytes) -> PublicKey:
     return parse_jwk(parse_json(workspace.documents.get(cid_from_digest(thumbprint)), what="JWK"))
 
 
-def _verify(
-    chain_id: int, entry: Entry, head: bytes, credential: ReadCredential, key: Callable[[bytes], PublicKey]
-) -> None:
+def _verified(workspace: Workspace, entry: Entry, place: Place, key: Callable[[bytes], PublicKey]) -> ReadCredential:
+    """Fetch and verify, or remember: what was once verified for a place is so for good, while its capsule is there."""
+    known = workspace.verified.get((entry.digest, place))
+    if known is not None and workspace.documents.has(parse_cid(reference_of(known.jws).cid)):
+        return known
+    credential = workspace.reader().read(entry.digest)
     raw = RawSdJwt(credential.jws, tuple(credential.claims.values()))
-    place = Place(
+    verify_binding(verify_sd_jwt(raw, key(credential.key_id)), place)
+    if credential.claims:  # else a grant may yet come
+        workspace.verified.put((entry.digest, place), credential)
+    return credential
+
+
+def _place(chain_id: int, entry: Entry, head: bytes) -> Place:
+    return Place(
         subject=entry.row.subject,
         kind=entry.kind.number,
         schema=schema_of(entry.kind.name),
@@ -68,7 +92,6 @@ def _verify(
         previous_head=head if entry.kind.from_statuses else None,
         attested_at=entry.attested_at,
     )
-    verify_binding(verify_sd_jwt(raw, key(credential.key_id)), place)
 
 
 def _was_valid(row: IssuerKey | None, time: int) -> bool:

@@ -12,7 +12,7 @@ from ipfs.cid import cid_from_digest, parse_cid
 from ipfs.store import DocumentStore, read_file
 from ledger.access import Tier, fields_visible
 from ledger.credential.base64url import parse_base64url
-from ledger.credential.binding import parse_binding
+from ledger.credential.binding import parse_capsule_reference
 from ledger.credential.capsule import OpenedCapsule, open_capsule
 from ledger.credential.capsule_format import CapsuleReference, commit_key
 from ledger.credential.disclosure import Disclosure, parse_disclosure
@@ -25,6 +25,7 @@ from ledger.credential.sd_jwt import SdJwt, parse_sd_jwt
 from ledger.errors import MissingError, UnknownAssetError, VerificationError
 from ledger.event import AssetType
 from ledger.kinds import Kind, kind_by_number, status_name
+from ledger.service.bounded_cache import BoundedCache
 from ledger.service.contracts import Contracts
 from ledger.service.members import Profile, digest_profile, parse_profile
 from ledger.store.chain_index import Attestation, Organisation
@@ -32,6 +33,8 @@ from ledger.store.database import Database
 from ledger.store.document_index import Asset, AssetAlias, Credential, Grant, GrantedCapsule
 
 MAX_CAPSULE_BYTES = 2**40
+MAX_KNOWN_KEYS = 65_536
+"""So many keys of capsules are kept in memory."""
 IDENTITY = frozenset({"identifier", "asset_type", "aliases", "salt"})
 """Claims of a genesis that open the subject; shown to whoever verifies identity."""
 
@@ -95,6 +98,11 @@ class ReadCredential:
         """Thumbprint of the key that it says it was signed with, 32 bytes."""
         return parse_base64url(self.jws.header.get("kid"), "kid", size=32)
 
+    @property
+    def characters(self) -> int:
+        """Length of the SD-JWT with all its disclosures."""
+        return len(self.jws.text) + 1 + sum(len(claim.text) + 1 for claim in self.claims.values())
+
     def text(self, names: Collection[str]) -> str:
         """The SD-JWT with the disclosures of these claims and no others."""
         return "~".join((self.jws.text, *(claim.text for name, claim in self.claims.items() if name in names), ""))
@@ -109,7 +117,7 @@ class Reader:
         self._database, self._documents, self._contracts = database, documents, contracts
         self._keys = {key.public.thumbprint.hex(): key for key in keys}
         self._profile = lru_cache(maxsize=1024)(self._read_profile)
-        self._capsule_keys: dict[str, bytes] = {}
+        self._capsule_keys: BoundedCache[str, bytes] = BoundedCache(MAX_KNOWN_KEYS, lambda _: 1)
 
     def asset(self, name: str) -> AssetRecord:
         """Find an asset by any of its identifiers (canonical) or by its subject in hex.
@@ -174,9 +182,10 @@ class Reader:
 
         Raises: MissingError, where nothing was granted.
         """
-        if capsule_cid not in self._capsule_keys:
-            self._capsule_keys[capsule_cid] = self._granted_key(capsule_cid, commitment)
-        return self._capsule_keys[capsule_cid]
+        known = self._capsule_keys.get(capsule_cid)
+        if known is not None and _fits(known, commitment):
+            return known
+        return self._granted_key(capsule_cid, commitment)
 
     def profile(self, organisation: int) -> Profile:
         """What an organisation publishes of itself, checked against its digest on the chain.
@@ -208,13 +217,22 @@ class Reader:
             rows = session.exec(question).all()
         for row in rows:
             try:
-                verified = verify_grant(parse_grant(row.body).only(capsule_cid), self._issuer_key(row.grantor))
-                key = open_grant(verified, self._keys[row.recipient])[capsule_cid]
+                keys = self._open_grant(row, capsule_cid)
             except VerificationError:
                 continue  # anybody may grant what does not open
-            if commitment is None or commit_key(key) == commitment:  # or a false key
-                return key
+            for cid, key in keys.items():
+                self._capsule_keys.put(cid, key)
+            if _fits(keys[capsule_cid], commitment):  # or a false key
+                return keys[capsule_cid]
         raise MissingError("none of the keys here opens this capsule")
+
+    def _open_grant(self, row: Grant, capsule_cid: str) -> dict[str, bytes]:
+        """The keys of all capsules of a grant, as the rest of its batch is mostly read next; or of this one alone."""
+        grant, issuer, private = parse_grant(row.body), self._issuer_key(row.grantor), self._keys[row.recipient]
+        try:
+            return open_grant(verify_grant(grant, issuer), private)
+        except VerificationError:  # another item may be false
+            return open_grant(verify_grant(grant.only(capsule_cid), issuer), private)
 
     def _issuer_key(self, organisation: int) -> PublicKey:
         return parse_jwk(self.profile(organisation).issuer_jwk)
@@ -230,12 +248,16 @@ class Reader:
         return parse_profile(data)
 
 
+def _fits(key: bytes, commitment: bytes | None) -> bool:
+    return commitment is None or commit_key(key) == commitment
+
+
 def reference_of(jws: RawJws) -> CapsuleReference:
     """The capsule that a JWT names; nothing of it is verified yet.
 
     Raises: MalformedError.
     """
-    return parse_binding({name: value for name, value in jws.payload.items() if not name.startswith("_sd")}).capsule
+    return parse_capsule_reference(jws.payload.get("capsule"))
 
 
 def visible_names(entry: Entry, claims: Collection[str], tier: Tier) -> frozenset[str]:

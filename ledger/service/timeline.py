@@ -6,20 +6,18 @@ proof: ``evidence`` makes one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ipfs.cid import cid_from_digest
 from ledger.access import Tier
-from ledger.credential.jose import parse_jwk
-from ledger.credential.sd_jwt import CLAIM_NAMES, Disclosed, parse_sd_jwt, verify_sd_jwt
+from ledger.credential.sd_jwt import CLAIM_NAMES
 from ledger.event import Json
 from ledger.rules import Assessment, ClosedEvent, History, OpenedEvent, assess
-from ledger.service.read import IDENTITY, AssetRecord, Entry, ReadCredential, visible_names
+from ledger.service.presentable import Presented, presentable
+from ledger.service.read import IDENTITY, AssetRecord, Entry, visible_names
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import Block
-from ledger.strict_json import parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +29,14 @@ class Told:
         opened: Whether this reader sees any of its content.
         claims: What he sees, by name; checked against the signed credential.
         withheld: Names of the claims that this home can open and this reader does not see.
+        refused: Why a verifier would refuse what stands here; empty where he would not.
     """
 
     entry: Entry
     opened: bool
     claims: Mapping[str, Json] = field(default_factory=dict)
     withheld: tuple[str, ...] = ()
+    refused: str = ""
 
     @property
     def occurred_at(self) -> datetime | None:
@@ -81,37 +81,25 @@ def tell(workspace: Workspace, asset: AssetRecord, tier: Tier | None = None) -> 
         asset: Whose.
         tier: Of the reader; None shows everything that opens here.
 
-    Raises:
-        SourceError: Node, store or index did not deliver.
-        VerificationError: A stored credential is not what was signed.
+    Raises: SourceError, where node, store or index did not deliver.
     """
-    workspace.projector.sync()
-    reader = workspace.reader()
-    events = tuple(tell_event(workspace, entry, reader.read(entry.digest), tier) for entry in reader.history(asset))
+    block_number = workspace.projector.sync().block_number
+    entries = workspace.reader().history(asset)
+    events = tuple(
+        _told(entry, shown, tier) for entry, shown in zip(entries, presentable(workspace, entries), strict=True)
+    )
     with workspace.database.read() as session:
-        block = session.get(Block, workspace.projector.sync().block_number)
+        block = session.get(Block, block_number)
     aliases = _aliases(events)
     number, at = (-1, 0) if block is None else (block.number, block.timestamp)
     return Timeline(asset, aliases, events, number, at, _assess(asset, aliases, events))
 
 
-def tell_event(workspace: Workspace, entry: Entry, credential: ReadCredential, tier: Tier | None) -> Told:
-    """Tell one event.
-
-    Raises: VerificationError, where the credential is not what was signed.
-    """
-    names = set(credential.claims)
-    if not names:
-        return Told(entry, opened=False)
-    seen = names if tier is None else visible_names(entry, names, tier)
-    shown = _verify(workspace, credential, seen)
-    hidden = tuple(sorted(names - set(shown.disclosed)))
-    return Told(entry, bool(shown.disclosed), dict(sorted(shown.disclosed.items())), hidden)
-
-
-def _verify(workspace: Workspace, credential: ReadCredential, names: Collection[str]) -> Disclosed:
-    jwk = parse_json(workspace.documents.get(cid_from_digest(credential.key_id)), what="JWK")
-    return verify_sd_jwt(parse_sd_jwt(credential.text(names)), parse_jwk(jwk))
+def _told(entry: Entry, presented: Presented, tier: Tier | None) -> Told:
+    claims = presented.credential.claims
+    seen = set(claims) if tier is None else visible_names(entry, claims, tier)
+    shown = {name: claims[name].value for name in sorted(seen)}
+    return Told(entry, bool(shown), shown, tuple(sorted(set(claims) - seen)), presented.refused)
 
 
 def _assess(asset: AssetRecord, aliases: tuple[str, ...], events: tuple[Told, ...]) -> Assessment:

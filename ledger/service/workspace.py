@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
@@ -18,17 +20,21 @@ from ledger.chain.node import NodeSettings, node_status
 from ledger.chain.outbox import Outbox
 from ledger.chain.projector import Projector
 from ledger.chain.settling import OutboxSettings
+from ledger.credential.binding import Place
 from ledger.errors import ConfigurationError, NotAuthorisedError, UnreachableError
+from ledger.service.bounded_cache import BoundedCache
 from ledger.service.contracts import Contracts, load_contracts
 from ledger.service.keyring import Keyring, passphrase_source
-from ledger.service.members import RECIPIENT, Member, member_of, recipient_key
-from ledger.service.read import Reader
+from ledger.service.members import RECIPIENT, Member, issuer_of, member_of, recipient_key
+from ledger.service.read import ReadCredential, Reader
 from ledger.service.settings import Settings
-from ledger.store.chain_index import Account
+from ledger.store.chain_index import Account, IssuerKey
 from ledger.store.database import Database, open_database
 
 KEYS, CHAIN, DOCUMENTS = "keys", "chain", "documents"
 COUNCIL = "council"
+MAX_REMEMBERED = 16 * 1024 * 1024
+"""Characters of opened credentials that are kept in memory."""
 
 
 class Workspace:
@@ -39,6 +45,10 @@ class Workspace:
         self.settings = settings
         self._prompt, self._stack = prompt, ExitStack()
         self._reader: Reader | None = None
+        self.verified: BoundedCache[tuple[bytes, Place], ReadCredential] = BoundedCache(
+            MAX_REMEMBERED, attrgetter("characters")
+        )
+        """Opened credentials by digest and the place that they were verified for; see ``presentable``."""
 
     def __enter__(self) -> Self:
         return self
@@ -123,7 +133,11 @@ class Workspace:
         organisation = self.organisation_of(self.keyring.address(name))
         if organisation == 0:
             raise NotAuthorisedError(f"the account of {name!r} writes for no organisation")
-        return member_of(keys, organisation)
+        with self.database.read() as session:
+            issuer = issuer_of(
+                self.keyring, name, lambda key: session.get(IssuerKey, (organisation, key)), int(time.time())
+            )
+        return member_of(keys, organisation, issuer)
 
     def member_names(self) -> list[str]:
         """Names of the organisations with keystores here; the council's administrators are none."""
