@@ -1,8 +1,7 @@
 """The embedded chain: one anvil process on loopback with its state on disk. One operator, no consensus.
 
-A stop by SIGTERM writes the whole state. A hard kill loses what came after the last dump, and may tear the dump that
-was being written (anvil overwrites in place), so a complete copy is kept beside it and used when the dump is torn;
-the outbox then broadcasts again what was lost.
+A stop by SIGTERM writes the whole state. A hard kill loses what came after the last dump; the outbox broadcasts it
+again.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from ledger.chain.process import find_free_port, is_running, started_at, wait_for_exit
 from ledger.chain.rpc import Rpc
+from ledger.chain.state import STATE, keep_state, mend_state
 from ledger.errors import ConfigurationError, ConflictError, SourceError, SourceTimeoutError, UnreachableError
 
 LOOPBACK = "127.0.0.1"
@@ -30,7 +30,7 @@ GENESIS_TIME = 1_704_067_200
 """Of block 0, which anvil makes anew whenever it starts: with another time it would be another block, and a chain that
 is read from its beginning would not hang together. The clock is set right as soon as the node answers."""
 BINARY_VARIABLE = "VINCULUM_ANVIL"
-STATE, KEPT, RECORD, LOG = "state.json", "state.kept.json", "node.json", "node.log"
+RECORD, LOG = "node.json", "node.log"
 _REAP: list[subprocess.Popen[bytes]] = []  # children that outlive their handle; the interpreter reaps them
 PLATFORM_PACKAGES = Path(__file__).parents[2] / "contracts" / "node_modules" / "@foundry-rs"
 
@@ -89,7 +89,7 @@ def start_node(settings: NodeSettings) -> RunningNode:
         if running is not None:
             _wait_until_it_answers(_same_chain(running, settings), settings.folder)
             return running
-        _mend_state(settings.folder)
+        mend_state(settings.folder)
         return _launch(settings, find_anvil(settings.binary))
 
 
@@ -114,20 +114,6 @@ def stop_node(folder: Path, timeout_s: float = STOP_TIMEOUT_S) -> bool:
     for child in _REAP:
         child.poll()
     keep_state(folder)
-    return True
-
-
-def keep_state(folder: Path) -> bool:
-    """Copy the last dump aside if it is complete, atomically; safe while the node runs."""
-    data = _complete(folder / STATE)
-    if data is None:
-        return False
-    fresh = folder / f"{KEPT}.new"
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(folder / KEPT)
     return True
 
 
@@ -176,27 +162,6 @@ def _same_chain(running: RunningNode, settings: NodeSettings) -> RunningNode:
     if running.chain_id != settings.chain_id:
         raise ConfigurationError(f"the running chain has id {running.chain_id}, not {settings.chain_id}")
     return running
-
-
-def _complete(path: Path) -> bytes | None:
-    try:
-        data = path.read_bytes()
-        json.loads(data)
-    except (OSError, ValueError):
-        return None
-    return data
-
-
-def _mend_state(folder: Path) -> None:
-    """Replace a torn dump by the kept copy; keep a copy of a whole one."""
-    if not (folder / STATE).exists() or keep_state(folder):
-        return
-    if _complete(folder / KEPT) is not None:
-        shutil.copyfile(folder / KEPT, folder / STATE)
-    elif (folder / STATE).stat().st_size == 0:
-        (folder / STATE).unlink()
-    else:
-        raise ConfigurationError(f"{folder / STATE} is torn and there is no copy: restore it from a backup")
 
 
 def _launch(settings: NodeSettings, binary: Path) -> RunningNode:

@@ -9,27 +9,27 @@ import socket
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from ledger.chain.node import (
-    KEPT,
     RECORD,
-    STATE,
     NodeSettings,
     RunningNode,
     find_anvil,
-    keep_state,
     node_status,
     start_node,
     stop_node,
 )
 from ledger.chain.process import find_free_port, is_running, started_at, wait_for_exit
 from ledger.chain.rpc import Rpc
+from ledger.chain.state import KEPT, STATE, keep_state
 from ledger.errors import ConfigurationError, UnreachableError
 
 pytestmark = pytest.mark.integration
+MIB = 1024 * 1024
 ADDRESS, BALANCE = "0x" + "ab" * 20, "0x1234"
 
 
@@ -124,6 +124,26 @@ def test_only_complete_dumps_are_kept(tmp_path: Path) -> None:
     (tmp_path / STATE).write_text('{"a":2')
     assert not keep_state(tmp_path)
     assert (tmp_path / KEPT).read_text() == '{"a":1}'
+    assert sorted(path.name for path in tmp_path.iterdir()) == [STATE, KEPT]
+
+
+def test_what_is_not_there_is_not_kept(tmp_path: Path) -> None:
+    assert not keep_state(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_keeping_the_state_does_not_hold_it(tmp_path: Path) -> None:
+    """A chain of 100,000 events is 60 MiB of state, which once took three times as much memory at each stop."""
+    (tmp_path / STATE).write_text(json.dumps({"transactions": [{"input": "0x" + "ab" * 50_000}] * 200}))
+    assert keep_state(tmp_path)
+    tracemalloc.start()
+    try:
+        assert keep_state(tmp_path)
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / KEPT).stat().st_size > 18 * MIB
+    assert held < 8 * MIB
 
 
 def test_a_reused_process_number_is_not_the_node(tmp_path: Path) -> None:
