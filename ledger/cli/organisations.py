@@ -13,6 +13,7 @@ from ledger.cli.output import utc
 from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.credential.jose import parse_jwk
 from ledger.errors import ConfigurationError, MalformedError
+from ledger.service.council import Decision, assign_namespace, change_roles, revoke_from, suspend
 from ledger.service.directory import (
     Listed,
     find_organisation,
@@ -21,21 +22,9 @@ from ledger.service.directory import (
     namespace_digests,
     namespaces,
 )
-from ledger.service.network import (
-    ALGORITHM_NUMBERS,
-    NO_END,
-    Decision,
-    Enrolment,
-    add_issuer_key,
-    assign_namespace,
-    change_roles,
-    enrol_all,
-    limit_issuer_key,
-    parse_namespace,
-    revoke_from,
-    revoke_issuer_key,
-    suspend,
-)
+from ledger.service.enrolment import Enrolment, enrol_all
+from ledger.service.issuer_keys import ALGORITHM_NUMBERS, NO_END, add_issuer_key, limit_issuer_key, revoke_issuer_key
+from ledger.service.namespaces import parse_namespace
 from ledger.store.chain_index import IssuerKey
 from ledger.strict_json import parse_json
 
@@ -73,9 +62,9 @@ def add(
     frame = frame_of(context)
     prefixes = [parse_namespace(text) for text in namespace or ()]
     with frame.workspace() as workspace, frame.output.progress("enrolling"):
-        (number,) = enrol_all(workspace, [Enrolment(name, title or name, role or ["member"], prefixes)])
-    value = {"number": number, "name": name, "title": title or name, "roles": role or ["member"]}
-    frame.output.result(value, f"{title or name} is organisation {number}")
+        (enrolled,) = enrol_all(workspace, [Enrolment(name, title or name, role or ["member"], prefixes)])
+    value = {"number": enrolled.number, "name": name, "title": title or name, "roles": role or ["member"]}
+    frame.output.result(value, f"{title or name} is organisation {enrolled.number}")
 
 
 @command(organisation_app, "list", "vinculum org list", "vinculum org list --json")

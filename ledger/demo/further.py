@@ -13,10 +13,11 @@ from ledger.identifiers import parse_identifier
 from ledger.intake.document import parse_document
 from ledger.kinds import kind_by_name, role_names
 from ledger.proof.subject import namespace_id
+from ledger.service.enrolment import Enrolment, enrol_all
 from ledger.service.ingest import Choice
 from ledger.service.knowledge import Knowledge
 from ledger.service.members import Member
-from ledger.service.network import Enrolment, enrol_all, parse_namespace
+from ledger.service.namespaces import parse_namespace
 from ledger.service.results import Outcome
 from ledger.service.sources import Source, find_sources, read_source
 from ledger.service.workspace import Workspace

@@ -31,9 +31,9 @@ from ledger.demo.staging import Scene, stage
 from ledger.demo.story import Story, load_story
 from ledger.errors import VinculumError
 from ledger.event import AssetType
+from ledger.service.enrolment import enrol_all
 from ledger.service.evidence import build_evidence
 from ledger.service.members import Member
-from ledger.service.network import enrol_all
 from ledger.service.read import AssetRecord
 from ledger.service.results import Outcome, line_of
 from ledger.service.trust import make_trust
@@ -129,10 +129,10 @@ class Show:
     def found(self) -> Trust:
         """Enrol everybody, and pin the trust file that the verifier will use."""
         with self._report.step("enrols the organisations") as step:
-            numbers = enrol_all(self._workspace, self._story.organisations)
-            step.done = f"{len(numbers)}, with accounts, keys, profiles and namespaces"
-        for number, one in zip(numbers, self._story.organisations, strict=True):
-            self._report.say(f"{number}  {one.title}: {', '.join(one.roles)}")
+            enrolled = enrol_all(self._workspace, self._story.organisations)
+            step.done = f"{len(enrolled)}, with accounts, keys, profiles and namespaces"
+        for member, one in zip(enrolled, self._story.organisations, strict=True):
+            self._report.say(f"{member.number}  {one.title}: {', '.join(one.roles)}")
         with self._report.step("pins a trust file") as step:
             trust = parse_trust(encode_trust(make_trust(self._workspace)))
             rule, block = trust.finality, trust.trusted_block.number

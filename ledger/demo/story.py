@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ledger.errors import ConfigurationError
-from ledger.service.network import Enrolment, parse_namespace
+from ledger.service.enrolment import Enrolment
+from ledger.service.namespaces import parse_namespace
 
 FILE_NAME = "demo.toml"
 VERSION = 1

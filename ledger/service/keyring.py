@@ -1,36 +1,33 @@
 """Encrypted keystores, one folder an organisation.
 
 ``account.json``  the chain account, Ethereum keystore version 3 (what eth-account and every wallet read)
-``secrets.json``  issuer key, recipient key and witness key: one AES-256-GCM box under scrypt
+``secrets.json``  the first issuer key, recipient key and witness key: one AES-256-GCM box under scrypt
+``issuer-2.json``, ``issuer-3.json`` …  issuer keys that came later, each in a box of its own beside its thumbprint
 
 The passphrase never stands on a command line: it comes from a file, ``VINCULUM_PASSPHRASE`` or a prompt.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
-import secrets
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-from ledger.errors import ConfigurationError
+from ledger.credential.base64url import encode_base64url, parse_base64url
+from ledger.errors import ConfigurationError, MalformedError
 from ledger.service.files import write_durably
+from ledger.service.key_box import open_box, read_box, seal_box
 
 if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
 ADDRESS_BYTES = 20
-_R, _P = 8, 1
-_MAX_FILE_BYTES = 64 * 1024
+_LATER = re.compile(r"issuer-([2-9]|[1-9][0-9]{1,5})\.json", re.ASCII)
 
 
 class Keys:
@@ -61,6 +58,7 @@ class Keyring:
     def __init__(self, folder: Path, passphrase: Callable[[], str], scrypt_n: int) -> None:
         self._folder, self._passphrase, self._scrypt_n = folder, passphrase, scrypt_n
         self._unlocked: dict[str, Keys] = {}
+        self._later: dict[tuple[str, int], bytes] = {}
 
     def names(self) -> list[str]:
         """Names of the organisations with a keystore here."""
@@ -81,7 +79,9 @@ class Keyring:
             raise ConfigurationError(f"there are keys for {name!r} already")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         phrase = self._phrase
-        write_durably(folder / "secrets.json", json.dumps(_seal(private, phrase, self._scrypt_n)).encode(), mode=0o600)
+        write_durably(
+            folder / "secrets.json", json.dumps(seal_box(private, phrase, self._scrypt_n)).encode(), mode=0o600
+        )
         keystore = _accounts().encrypt(account_key, phrase, kdf="scrypt", iterations=self._scrypt_n)
         write_durably(folder / "account.json", json.dumps(keystore).encode(), mode=0o600)
         self._unlocked[name] = Keys(name, lambda: _accounts().from_key(account_key), lambda: dict(private))
@@ -96,8 +96,8 @@ class Keyring:
             folder = self._existing(name)
             self._unlocked[name] = Keys(
                 name,
-                lambda: _account(_read(folder / "account.json"), self._phrase),
-                lambda: _open(_read(folder / "secrets.json"), self._phrase),
+                lambda: _account(read_box(folder / "account.json"), self._phrase),
+                lambda: open_box(read_box(folder / "secrets.json"), self._phrase),
             )
         return self._unlocked[name]
 
@@ -120,12 +120,59 @@ class Keyring:
         """
         path = self._existing(name) / "account.json"
         try:
-            address = bytes.fromhex(str(_read(path)["address"]).removeprefix("0x"))
+            address = bytes.fromhex(str(read_box(path)["address"]).removeprefix("0x"))
         except (KeyError, ValueError):
             raise ConfigurationError(f"{path.name} of {name!r} names no account") from None
         if len(address) != ADDRESS_BYTES:
             raise ConfigurationError(f"{path.name} of {name!r} names no account")
         return address
+
+    def later_issuers(self, name: str) -> dict[int, bytes]:
+        """Thumbprints (32 bytes) of the issuer keys that came after the first, by the numbers of their files.
+
+        Raises: ConfigurationError, where there are no keys of that name, or a file names no thumbprint.
+        """
+        numbers = [int(match[1]) for path in self._existing(name).iterdir() if (match := _LATER.fullmatch(path.name))]
+        return {number: self._thumbprint(name, number) for number in sorted(numbers)}
+
+    def later_issuer(self, name: str, number: int) -> bytes:
+        """The private bytes of an issuer key that came later.
+
+        Raises: ConfigurationError, where the file is missing or damaged, or the passphrase is wrong.
+        """
+        if (name, number) not in self._later:
+            opened = open_box(read_box(self._later_path(name, number)), self._phrase)
+            if "issuer" not in opened:
+                raise ConfigurationError(f"issuer-{number}.json of {name!r} holds no issuer key")
+            self._later[name, number] = opened["issuer"]
+        return self._later[name, number]
+
+    def add_issuer(self, name: str, private: bytes, thumbprint: bytes) -> int:
+        """Encrypt and store a further issuer key in a file of its own; nothing is overwritten.
+
+        Args:
+            name: Whose.
+            private: Raw private bytes.
+            thumbprint: Of the public key, 32 bytes; stands in the file in the clear.
+
+        Returns: The number of the file.
+        """
+        number = max(self.later_issuers(name), default=1) + 1
+        box = seal_box({"issuer": private}, self._phrase, self._scrypt_n)
+        text = json.dumps({"thumbprint": encode_base64url(thumbprint)} | box)
+        write_durably(self._later_path(name, number), text.encode(), mode=0o600)
+        self._later[name, number] = private
+        return number
+
+    def _thumbprint(self, name: str, number: int) -> bytes:
+        stated = read_box(self._later_path(name, number)).get("thumbprint")
+        try:
+            return parse_base64url(stated, "thumbprint", size=32)
+        except MalformedError:
+            raise ConfigurationError(f"issuer-{number}.json of {name!r} names no key") from None
+
+    def _later_path(self, name: str, number: int) -> Path:
+        return self._existing(name) / f"issuer-{number}.json"
 
     @cached_property
     def _phrase(self) -> str:
@@ -165,36 +212,6 @@ def passphrase_source(file: Path | None, prompt: Callable[[], str] | None) -> Ca
     return read
 
 
-def _seal(private: Mapping[str, bytes], phrase: str, scrypt_n: int) -> dict[str, object]:
-    salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
-    plain = json.dumps({name: value.hex() for name, value in private.items()}).encode()
-    sealed = AESGCM(_derive(phrase, salt, scrypt_n)).encrypt(nonce, plain, _associated(scrypt_n))
-    text = {"salt": salt, "nonce": nonce, "ciphertext": sealed}
-    return {
-        "version": 1,
-        "kdf": "scrypt",
-        "n": scrypt_n,
-        "r": _R,
-        "p": _P,
-        "cipher": "aes-256-gcm",
-        **{name: base64.b64encode(value).decode() for name, value in text.items()},
-    }
-
-
-def _open(box: dict[str, Any], phrase: str) -> dict[str, bytes]:
-    try:
-        scrypt_n = int(box["n"])
-        salt, nonce, sealed = (base64.b64decode(box[name], validate=True) for name in ("salt", "nonce", "ciphertext"))
-        if box["version"] != 1 or not 1024 <= scrypt_n <= 2**22:
-            raise ConfigurationError("a keystore of another version or with an unusable work factor")
-        plain = AESGCM(_derive(phrase, salt, scrypt_n)).decrypt(nonce, sealed, _associated(scrypt_n))
-    except InvalidTag:
-        raise ConfigurationError("the passphrase does not open the keystore, or the keystore is damaged") from None
-    except (KeyError, ValueError, TypeError) as error:
-        raise ConfigurationError(f"the keystore is damaged: {error}") from None
-    return {name: bytes.fromhex(value) for name, value in json.loads(plain).items()}
-
-
 def _accounts() -> Any:
     from eth_account import Account  # noqa: PLC0415 - half a second, for commands that need no account
 
@@ -206,24 +223,3 @@ def _account(keystore: dict[str, Any], phrase: str) -> LocalAccount:
         return cast("LocalAccount", _accounts().from_key(_accounts().decrypt(keystore, phrase)))
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigurationError(f"the passphrase does not open the chain account: {error}") from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise ConfigurationError(f"{path.name} is too large for a keystore")
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{path.name} cannot be read: {error}") from None
-    if not isinstance(value, dict):
-        raise ConfigurationError(f"{path.name} is not a keystore")
-    return value
-
-
-def _derive(phrase: str, salt: bytes, scrypt_n: int) -> bytes:
-    memory = 128 * _R * scrypt_n + 1024 * 1024
-    return hashlib.scrypt(phrase.encode("utf-8"), salt=salt, n=scrypt_n, r=_R, p=_P, dklen=32, maxmem=memory)
-
-
-def _associated(scrypt_n: int) -> bytes:
-    return b"vinculum/keystore/1/%d" % scrypt_n

@@ -7,7 +7,7 @@ chain alone.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -21,15 +21,18 @@ from ledger.credential.recipient import (
     parse_recipient_jwk,
     parse_recipient_private,
 )
-from ledger.errors import MalformedError
+from ledger.errors import ConfigurationError, MalformedError
 from ledger.event import Json
 from ledger.proof.checkpoint import witness_key_from_seed
 from ledger.proof.note import SigningKey as NoteKey
-from ledger.service.keyring import Keys
+from ledger.service.keyring import Keyring, Keys
+from ledger.store.chain_index import IssuerKey
 from ledger.strict_json import canonical_json, parse_json
 
 ISSUER, RECIPIENT, WITNESS = "issuer", "recipient", "witness"
 ISSUER_ALGORITHM = Algorithm.ES256
+FIRST = 1
+"""Number of the issuer key that an organisation is enrolled with; later ones count on."""
 VERSION = 1
 _MAX_PROFILE_BYTES = 16 * 1024
 _MEMBERS = {"vinculum_organisation", "name", "issuer_jwk", "recipient_jwk", "witness"}
@@ -60,7 +63,8 @@ class Profile:
 
     Attributes:
         name: For people.
-        issuer_jwk: Public key of its credentials; its record in ``Consortium`` says when it is valid.
+        issuer_jwk: Public key of its credentials when it was enrolled; the keys that it has and had since then, and
+            when each is valid, stand in ``Consortium``.
         recipient: Key to seal capsule keys for.
         witness: Verifier key of its witness, in the text form of C2SP signed-note.
     """
@@ -80,8 +84,8 @@ def new_secrets() -> dict[str, bytes]:
     }
 
 
-def member_of(keys: Keys, organisation: int) -> Member:
-    """Put an organisation's unlocked keys to use.
+def member_of(keys: Keys, organisation: int, issuer: SigningKey) -> Member:
+    """Put an organisation's unlocked keys to use; ``issuer`` is the one that signs now (``issuer_of``).
 
     Raises: MalformedError, where a stored key is unusable.
     """
@@ -89,9 +93,52 @@ def member_of(keys: Keys, organisation: int) -> Member:
         name=keys.name,
         organisation=organisation,
         signer=KeySigner(bytes(keys.account.key)),
-        issuer=parse_private_key(ISSUER_ALGORITHM, keys.secrets[ISSUER]),
+        issuer=issuer,
         recipient=recipient_key(keys.secrets),
     )
+
+
+def own_issuers(keyring: Keyring, name: str) -> dict[bytes, int]:
+    """Numbers of the issuer keys that were made here, by thumbprint, oldest first; 1 is the first."""
+    first = load_issuer(keyring, name, FIRST).public.thumbprint
+    return {first: FIRST} | {thumbprint: number for number, thumbprint in keyring.later_issuers(name).items()}
+
+
+def load_issuer(keyring: Keyring, name: str, number: int) -> SigningKey:
+    """An issuer key by its number.
+
+    Raises: ConfigurationError, where its file says that it is another key.
+    """
+    if number == FIRST:
+        return parse_private_key(ISSUER_ALGORITHM, keyring.unlock(name).secrets[ISSUER])
+    key = parse_private_key(ISSUER_ALGORITHM, keyring.later_issuer(name, number))
+    if key.public.thumbprint != keyring.later_issuers(name)[number]:
+        raise ConfigurationError(f"issuer-{number}.json of {name!r} holds another key than it names")
+    return key
+
+
+def issuer_of(keyring: Keyring, name: str, record: Callable[[bytes], IssuerKey | None], now: int) -> SigningKey:
+    """The issuer key that signs now: the newest that is valid on the chain.
+
+    Args:
+        keyring: Where the keys lie.
+        name: Whose.
+        record: Gives the record of a key in ``Consortium``, by its thumbprint, or None.
+        now: Seconds since 1970.
+
+    Returns: Where none is valid, the newest that the chain knows, and where there is none, the first.
+    """
+    if not keyring.later_issuers(name):
+        return load_issuer(keyring, name, FIRST)
+    newest_first = [(number, record(key)) for key, number in reversed(own_issuers(keyring, name).items())]
+    known = [number for number, row in newest_first if row is not None]
+    valid = [number for number, row in newest_first if row is not None and can_sign(row, now)]
+    return load_issuer(keyring, name, [*valid, *known, FIRST][0])
+
+
+def can_sign(row: IssuerKey, time: int) -> bool:
+    """Whether a key is neither revoked nor ended; its beginning is never later than its record."""
+    return not row.revoked_from and time < row.valid_until
 
 
 def profile_of(name: str, title: str, secrets: Mapping[str, bytes]) -> Profile:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from benchmarks.workload import COMPANY_PREFIX
 from ledger.chain.process import find_free_port
+from ledger.service.council import assign_namespace
+from ledger.service.enrolment import enrol
 from ledger.service.members import Member
-from ledger.service.network import assign_namespace, bring_down, bring_up, enrol, initialise
+from ledger.service.network import bring_down, bring_up, initialise
 from ledger.service.record import Recipient, Recorder
 from ledger.service.settings import load_settings
 from ledger.service.workspace import Workspace

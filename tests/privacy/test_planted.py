@@ -13,7 +13,7 @@ from ledger.credential.base64url import encode_base64url
 from ledger.demo.insider import Attested, Insider
 from ledger.kinds import kind_by_name
 from ledger.proof.keccak import keccak256
-from ledger.service.network import decide
+from ledger.service.council import decide
 from tests.demo.staged import Recorded
 from tests.privacy.corpus import Item, everything_public, layers
 from tests.privacy.needles import Windows, hashes, preimages

@@ -8,7 +8,7 @@ import pytest
 
 from ledger.chain.node import find_anvil
 from ledger.errors import ConfigurationError
-from ledger.service.network import Enrolment
+from ledger.service.enrolment import Enrolment
 from tests.ipfs.conftest import kubo, kubo_program
 from tests.ledger.store.postgresql import postgresql_server, postgresql_url
 from tests.system.house import READING, SERVICED, House, Life, running_house, settings_for

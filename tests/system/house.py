@@ -17,10 +17,11 @@ from ledger.demo.story import Story, load_story
 from ledger.event import AssetReference, AssetType, Json
 from ledger.kinds import kind_by_name
 from ledger.proof.evidence import Evidence, encode_evidence, parse_evidence
+from ledger.service.enrolment import Enrolment, enrol_all
 from ledger.service.evidence import build_evidence
 from ledger.service.ingest import Choice, ingest
 from ledger.service.issue import IssuedEvent
-from ledger.service.network import Enrolment, bring_down, bring_up, enrol_all, initialise
+from ledger.service.network import bring_down, bring_up, initialise
 from ledger.service.read import AssetRecord
 from ledger.service.record import Recipient
 from ledger.service.results import Result

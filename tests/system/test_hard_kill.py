@@ -26,9 +26,10 @@ from ledger.demo.story import Story, load_story
 from ledger.errors import ConsistencyError
 from ledger.event import AssetType
 from ledger.service.audit.run import audit
+from ledger.service.enrolment import enrol_all
 from ledger.service.evidence import build_evidence
 from ledger.service.ingest import Choice, ingest
-from ledger.service.network import bring_down, bring_up, enrol_all, initialise
+from ledger.service.network import bring_down, bring_up, initialise
 from ledger.service.results import Outcome as Taken
 from ledger.service.results import Result
 from ledger.service.settings import Settings

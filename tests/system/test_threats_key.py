@@ -12,7 +12,7 @@ from ledger.credential.capsule_format import KEY_BYTES, verify_key
 from ledger.credential.false_key import encode_false_key_proof, parse_false_key_proof, prove_false_key, verify_false_key
 from ledger.credential.grant import open_grant, verify_grant
 from ledger.errors import ContentMismatchError, MissingError, NotAuthorisedError
-from ledger.service.network import decide, revoke_from, suspend
+from ledger.service.council import decide, revoke_from, suspend
 from ledger.service.read import Reader, reference_of
 from light_node.verdict import Mark, Outcome, Step
 from tests.system.holder import insist

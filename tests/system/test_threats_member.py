@@ -11,7 +11,7 @@ from ledger.errors import RuleError
 from ledger.event import AssetReference, AssetType
 from ledger.proof.evidence import OpenEntry
 from ledger.proof.subject import subject
-from ledger.service.network import add_issuer_key
+from ledger.service.issuer_keys import add_issuer_key
 from ledger.service.read import AssetRecord
 from light_node.verdict import EventState, Outcome, Step, Verdict
 from tests.system.holder import insist, with_key

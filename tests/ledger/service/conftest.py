@@ -11,7 +11,9 @@ import pytest
 
 from ledger.chain.process import find_free_port
 from ledger.event import AssetReference, AssetType, Document, Event, Json
-from ledger.service.network import assign_namespace, bring_down, bring_up, enrol, initialise
+from ledger.service.council import assign_namespace
+from ledger.service.enrolment import enrol
+from ledger.service.network import bring_down, bring_up, initialise
 from ledger.service.record import Recipient, Recorded, Recorder
 from ledger.service.settings import load_settings
 from ledger.service.workspace import Workspace

@@ -14,10 +14,10 @@ from sqlmodel import func, select
 from ledger.chain.node import start_node, stop_node
 from ledger.errors import DocumentError, Fault, SourceError, UnreachableError
 from ledger.event import AssetReference, Attachment
+from ledger.service.council import suspend
 from ledger.service.ingest import Choice, ingest
 from ledger.service.knowledge import Knowledge
 from ledger.service.known_types import KnownTypes
-from ledger.service.network import suspend
 from ledger.service.results import Outcome, Result, Tally, line_of, open_results
 from ledger.service.sources import Source, find_sources, resolve_attachments
 from ledger.service.workspace import Workspace

@@ -12,19 +12,13 @@ from ledger.access import Tier
 from ledger.credential.jose import Algorithm, generate_private_key
 from ledger.errors import ConfigurationError, MissingError, RuleError
 from ledger.event import AssetReference, Json
+from ledger.service.council import assign_namespace, revoke_from, suspend
+from ledger.service.enrolment import enrol
 from ledger.service.evidence import build_evidence
+from ledger.service.issuer_keys import add_issuer_key, revoke_issuer_key
 from ledger.service.members import encode_profile, parse_profile
-from ledger.service.network import (
-    add_issuer_key,
-    assign_namespace,
-    bring_up,
-    enrol,
-    initialise,
-    parse_namespace,
-    revoke_from,
-    revoke_issuer_key,
-    suspend,
-)
+from ledger.service.namespaces import parse_namespace
+from ledger.service.network import bring_up, initialise
 from ledger.service.trust import make_trust
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import IssuerKey, Organisation

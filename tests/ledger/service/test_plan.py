@@ -9,8 +9,8 @@ import pytest
 
 from ledger.errors import DocumentError
 from ledger.event import AssetReference, AssetType, Document
+from ledger.service.council import assign_namespace, change_roles, suspend
 from ledger.service.knowledge import Knowledge
-from ledger.service.network import assign_namespace, change_roles, suspend
 from ledger.service.plan import Planner
 from ledger.service.same_event import content_hash
 from ledger.service.workspace import Workspace

@@ -13,7 +13,7 @@ from ledger.credential.binding import schema_of
 from ledger.event import AssetReference, Event
 from ledger.kinds import kind_by_name
 from ledger.service.audit.run import audit
-from ledger.service.network import revoke_from
+from ledger.service.council import revoke_from
 from ledger.service.workspace import Workspace
 from tests.ledger.service.audit.damage import Rogue, found, plan, with_capsule
 from tests.ledger.service.conftest import battery, birth, document, event, record
