@@ -23,8 +23,7 @@ from ledger.intake.event_json import events_from_json, is_event_json, parse_line
 from ledger.intake.faults import Faults, refused
 from ledger.intake.inspection import inspection_events, is_inspection
 from ledger.intake.model import Check
-from ledger.intake.passport import is_passport, parse_passport
-from ledger.kinds import kind_by_name
+from ledger.intake.passport import UPDATED, battery_of, is_passport, parse_passport
 from ledger.strict_json import MAX_BYTES, parse_json
 
 MAX_DOCUMENT_BYTES = MAX_BYTES
@@ -55,7 +54,7 @@ def parse_document(data: bytes, *, as_of: datetime, hint: IntakeHint | None = No
     except MalformedError as error:
         raise refused(error, "document") from None
     if is_passport(value):
-        return _passport(data, as_of, hint or NO_HINT)
+        return _passport(value, data, as_of, hint or NO_HINT)
     document_type, reader = _reader_of(value)
     faults = Faults()
     events = reader(value, hint or NO_HINT, faults)
@@ -63,13 +62,14 @@ def parse_document(data: bytes, *, as_of: datetime, hint: IntakeHint | None = No
     return assemble(Source(document_type, data, as_of, under), events, faults)
 
 
-def _passport(data: bytes, as_of: datetime, hint: IntakeHint) -> Document:
-    """A passport of a battery that the ledger already knows is an update of it, not a second birth."""
-    document = parse_passport(data, as_of=as_of.date())
-    event = document.events[0]
-    if event.asset.identifier in hint.asset_types and kind_by_name(event.kind).genesis:
-        return parse_passport(data, as_of=as_of.date(), kind="battery.passport_updated")
-    return document
+def _passport(value: Json, data: bytes, as_of: datetime, hint: IntakeHint) -> Document:
+    """A passport of a battery that the ledger already knows is an update of it, not a second birth.
+
+    So it is judged as an update from the start: of a second life, only the birth has to name the originals.
+    """
+    battery = battery_of(value)
+    known = battery is not None and battery in hint.asset_types
+    return parse_passport(data, as_of=as_of.date(), kind=UPDATED if known else None)
 
 
 def _parse(data: bytes) -> Json:

@@ -43,6 +43,16 @@ def is_passport(value: Json) -> bool:
     return isinstance(value, dict) and ROOT in value
 
 
+def battery_of(value: Json) -> str | None:
+    """Return the canonical identifier of the battery that a passport is of, or None where it names none.
+
+    Args:
+        value: *Untrusted*: the parsed document.
+    """
+    battery = read_battery(View(passport_table(), Category.EV, value))
+    return None if battery is None else battery.canonical
+
+
 def parse_passport(
     data: bytes | Json,
     *,

@@ -110,6 +110,49 @@ def test_a_passport_of_a_known_battery_is_an_update() -> None:
     assert parse_document(data, as_of=AS_OF, hint=hint).events[0].kind == "battery.passport_updated"
 
 
+def second_life(status: str = "repurposed", **changes: object) -> bytes:
+    """A passport of a battery in its second life, which names no originals."""
+    passport = example("battery/passport-ev.json")
+    assert isinstance(passport, dict)
+    root = passport["Battery_Passport"]
+    root["IdentifiersAndProductData"]["BatteryStatus"]["batteryStatusValues"] = status
+    root["IdentifiersAndProductData"] |= changes
+    return json.dumps(passport).encode()
+
+
+STATION = "https://id.gs1.org/01/09521000001206/21/S1"
+OWN_BATTERY = (
+    parse_document((EXAMPLES / "battery/passport-ev.json").read_bytes(), as_of=AS_OF).events[0].asset.identifier
+)
+
+
+@pytest.mark.parametrize("status", ["re-used", "repurposed", "remanufactured"])
+def test_an_update_of_a_known_second_life_battery_need_not_name_the_originals(status: str) -> None:
+    hint = IntakeHint({OWN_BATTERY: AssetType.BATTERY})
+    event = parse_document(second_life(status), as_of=AS_OF, hint=hint).events[0]
+    assert (event.kind, "originals" in event.fields) == ("battery.passport_updated", False)
+
+
+@pytest.mark.parametrize("known", [{}, {STATION: AssetType.BATTERY}])
+def test_the_birth_of_a_second_life_names_its_originals(refuse: Refuse, known: dict[str, AssetType]) -> None:
+    assert set(refuse(second_life(), IntakeHint(known)).values()) == {"originals"}
+
+
+def test_an_update_of_a_known_battery_is_judged_like_any_passport(refuse: Refuse) -> None:
+    hint = IntakeHint({OWN_BATTERY: AssetType.BATTERY})
+    found = refuse(second_life(BatteryMass={"value": -1, "unit": "kg"}), hint)
+    assert found
+    assert "originals" not in found.values()
+    wrong = refuse(second_life(OriginalBatteryIdentifiers=["x"]), hint)
+    assert "originals" in wrong.values()
+
+
+@pytest.mark.parametrize("identifier", [None, 5, "", "x", ["x"], {}])
+def test_a_passport_that_names_no_battery_is_no_update(refuse: Refuse, identifier: object) -> None:
+    data = second_life(UniqueBatteryIdentifierUniqueProductIdentifier=identifier)
+    assert refuse(data, IntakeHint({"": AssetType.BATTERY, "x": AssetType.BATTERY}))
+
+
 def test_the_shared_folder_is_answered_file_by_file(shared_data: Path) -> None:
     refused = {}
     for path in sorted(shared_data.rglob("*.json*")):
