@@ -35,7 +35,7 @@ def sources_in(folders: Sequence[Path]) -> list[Source]:
 
 def enrol_guest(workspace: Workspace, sources: Iterable[Source]) -> Member:
     """Enrol a guest for makers of these documents that take no part: the council gives it what nobody else holds."""
-    knowledge, wanted = Knowledge(workspace.database, workspace.contracts), dict[tuple[int, str], None]()
+    knowledge, wanted = Knowledge(workspace.database), dict[tuple[int, str], None]()
     for event in _births(sources):
         candidates = parse_identifier(event.asset.identifier, event.asset.asset_type).namespaces
         if candidates and knowledge.holder([namespace_id(*one) for one in candidates]) is None:

@@ -253,9 +253,7 @@ class _Ingest:
         return Outcome.VALID if self._recorder is None else Outcome.RECORDED
 
     def _rehearsal(self) -> Rehearsal:
-        return Rehearsal(
-            Planner(self._member.organisation, Knowledge(self._workspace.database, self._workspace.contracts))
-        )
+        return Rehearsal(Planner(self._member.organisation, Knowledge(self._workspace.database)))
 
     def _refuse(self, source: Source, error: DocumentError) -> None:
         self._done += 1

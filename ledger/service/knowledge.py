@@ -14,7 +14,6 @@ from ledger.event import AssetReference, AssetType, Event
 from ledger.identifiers import parse_identifier
 from ledger.kinds import Kind, kind_by_name
 from ledger.proof.subject import namespace_id
-from ledger.service.contracts import Contracts
 from ledger.store.chain_index import Head, Namespace, Organisation
 from ledger.store.database import Database
 from ledger.store.document_index import Asset, AssetAlias, SourceEvent
@@ -50,8 +49,8 @@ class Draft:
 class Knowledge:
     """The index as far as the documents at hand need it, with what was planned since on top."""
 
-    def __init__(self, database: Database, contracts: Contracts) -> None:
-        self._database, self._contracts = database, contracts
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._loaded, self._pending = Draft(), Draft()
         self._namespaces: dict[bytes, int] = {}
         self._roles: dict[int, int] = {}

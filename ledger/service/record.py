@@ -90,7 +90,7 @@ class Recorder:
         self._member, self._recipients = member, recipients
         self._contracts, self._database, self._documents = contracts, database, documents
         self._outbox, self._projector, self._clock = outbox, projector, clock
-        self._knowledge = Knowledge(database, contracts)
+        self._knowledge = Knowledge(database)
         self._planner = Planner(member.organisation, self._knowledge)
         self._issuer = Issuer(member, {kind: contracts.log_name(kind) for kind in AssetType})
         self._batch, self._issued = Batch(), list[IssuedEvent]()

@@ -38,7 +38,7 @@ def test_honest_program_refuses_to_write_it(scene: Scene, kind: str) -> None:
     asset = AssetReference(scene.car.asset.asset_type, scene.car.asset.identifier)
     fields = {"identifier": asset.identifier, "asset_type": asset.asset_type.value}
     event = Event(kind, asset, datetime.now(UTC), fields)
-    knowledge = Knowledge(scene.workspace.database, scene.workspace.contracts)
+    knowledge = Knowledge(scene.workspace.database)
     with pytest.raises(DocumentError) as refused:
         Planner(scene.insider.member.organisation, knowledge).plan(Document("event", bytes(32), (event,)))
     assert refused.value.faults[0].code in ("conflict", "not-authorised")

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 
 
 def plan(workspace: Workspace, organisation: int, one: Document) -> object:
-    return Planner(organisation, Knowledge(workspace.database, workspace.contracts)).plan(one)
+    return Planner(organisation, Knowledge(workspace.database)).plan(one)
 
 
 def refusal(workspace: Workspace, organisation: int, one: Document) -> list[str]:
@@ -60,7 +60,7 @@ def test_status_that_skips_a_step_is_refused(workspace: Workspace, asset: AssetR
 
 
 def test_every_fault_of_a_document_is_listed_and_nothing_assumed(workspace: Workspace, asset: AssetReference) -> None:
-    knowledge = Knowledge(workspace.database, workspace.contracts)
+    knowledge = Knowledge(workspace.database)
     bad = document(birth(asset), event("battery.declared_waste", asset), event("vehicle.sold", asset))
     with pytest.raises(DocumentError) as caught:
         Planner(1, knowledge).plan(bad)
@@ -78,12 +78,12 @@ def test_passport_that_registered_its_battery_is_no_update_of_it(workspace: Work
     passport = replace(birth(asset, chemistry="NMC"), document_id="https://dpp.example/1#2026-06-01T08:00:00+00:00")
     record(workspace, "maker", document(passport))
     again = replace(passport, kind="battery.passport_updated")
-    planned = Planner(1, Knowledge(workspace.database, workspace.contracts)).plan(document(again))
+    planned = Planner(1, Knowledge(workspace.database)).plan(document(again))
     assert (planned.planned, len(planned.repeated)) == ([], 1)
     newer = replace(again, document_id="https://dpp.example/1#2026-06-02T08:00:00+00:00")
     other = replace(again, fields={**again.fields, "chemistry": "LFP"})
     for update in (newer, other):
-        planned = Planner(1, Knowledge(workspace.database, workspace.contracts)).plan(document(update))
+        planned = Planner(1, Knowledge(workspace.database)).plan(document(update))
         assert (len(planned.planned), planned.repeated) == (1, [])
 
 
