@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 import weakref
 from collections.abc import Container, Iterable, Iterator
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 
 from ipfs.cid import RAW, Block, Cid, cid_of_raw
+from ipfs.closing import Closing
 from ipfs.dag_pb import Link
 from ipfs.store import DocumentStore, read_file
 from ipfs.unixfs import MAX_ENTRIES, UNIXFS_V1_2025, check_entry_name, directory, import_file, parse_directory
@@ -18,7 +18,7 @@ SPOOL_MEMORY_BYTES = 16 * 1024 * 1024
 """A batch stays in memory up to this size; beyond it lies in an unnamed temporary file."""
 
 
-class Batch:
+class Batch(Closing):
     """Collects documents and files as blocks, then becomes a directory of them.
 
     Equal blocks are kept once. Content is laid down as it is given: what must not lie on a disk in the clear is
@@ -31,14 +31,6 @@ class Batch:
         self._blocks: dict[Cid, tuple[int, int]] = {}
         self._end = 0
         self._free = weakref.finalize(self, self._spool.close)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Free the spool; the batch must not be used afterwards."""

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 from ipfs.car import (
     HEADER_BYTES,
@@ -25,6 +24,7 @@ from ipfs.car import (
     write_car,
 )
 from ipfs.cid import DAG_PB, MAX_BLOCK_BYTES, Block, Cid, parse_cid, verify_block
+from ipfs.closing import Closing
 from ipfs.dag_pb import parse_node
 from ipfs.kubo_rpc import KuboRpc, parse_answer, read_bounded
 from ledger.errors import (
@@ -44,7 +44,7 @@ _MAX_PINS_BYTES = 256 * 1024 * 1024
 _REMOVED_AT_ONCE = 100
 
 
-class KuboStore:
+class KuboStore(Closing):
     """A ``DocumentStore`` in one Kubo node.
 
     A node that holds a damaged copy of a block keeps it when the block is put again: ``put`` then fails in its
@@ -75,14 +75,6 @@ class KuboStore:
         self._rpc = KuboRpc(api, token)
         self._timeout_s, self._batch_timeout_s = timeout_s, batch_timeout_s
         self._offline = "false" if ask_peers else "true"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections to the node."""

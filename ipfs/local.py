@@ -21,12 +21,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from ipfs.block_index import BlockIndex, Place, is_damaged
 from ipfs.car_folder import CarFolder, verify_car_file
 from ipfs.cid import Block, Cid
+from ipfs.closing import Closing
 from ipfs.files import disk_errors, exclusive
 from ledger.errors import ContentMismatchError, MissingError, RejectedError, SourceTimeoutError, VerificationError
 
@@ -36,7 +36,7 @@ LOCK_TIMEOUT_S = 60.0
 _INDEX_NAME = re.compile(r"index-(\d{1,9})\.sqlite")
 
 
-class LocalStore:
+class LocalStore(Closing):
     """A ``DocumentStore`` in a folder that one machine's processes share; one writes at a time, any number read."""
 
     def __init__(self, folder: Path, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
@@ -63,14 +63,6 @@ class LocalStore:
             self._index = self._open_index(above=0)
             with suppress(SourceTimeoutError), self._writing(0.0):
                 self._use(self._reconcile)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the index; nothing else is open between calls."""
