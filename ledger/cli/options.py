@@ -21,7 +21,11 @@ Asset = Annotated[str, typer.Argument(help="Any identifier of the asset, or its 
 As = Annotated[str, typer.Option("--as", help="Organisation whose keys sign, by the name of its keys.", metavar="ORG")]
 To = Annotated[
     list[str] | None,
-    typer.Option("--to", help="Organisation that may open what is recorded; may be repeated.", metavar="ORG"),
+    typer.Option(
+        "--to",
+        help="Organisation that may open what is recorded; may be repeated. By default those of the settings.",
+        metavar="ORG",
+    ),
 ]
 OptionalTier = Annotated[
     Tier | None,

@@ -87,14 +87,20 @@ def find_organisation(workspace: Workspace, text: str) -> Listed:
     return found[0]
 
 
-def recipients_of(workspace: Workspace, organisation: int, others: Sequence[str]) -> list[Recipient]:
+def recipients_of(workspace: Workspace, organisation: int, others: Sequence[str] = ()) -> list[Recipient]:
     """Who receives the keys of what an organisation records: itself, and the others that it names.
+
+    Args:
+        workspace: The home.
+        organisation: Who records.
+        others: Names or numbers; where none are given, those of the settings.
 
     Raises:
         NotAuthorisedError: One of them is unknown.
         SourceError: A profile cannot be had.
     """
-    numbers = dict.fromkeys([organisation, *(find_organisation(workspace, name).number for name in others)])
+    named = others or workspace.settings.sharing.recipients
+    numbers = dict.fromkeys([organisation, *(find_organisation(workspace, name).number for name in named)])
     reader = workspace.reader()
     return [Recipient(number, reader.profile(number).recipient) for number in numbers]
 

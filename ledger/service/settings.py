@@ -62,6 +62,12 @@ class CouncilSettings(_Section):
     delay_seconds: int = Field(0, ge=0, description="wait before changes of council, validators and namespaces")
 
 
+class SharingSettings(_Section):
+    """Who receives the keys of what is recorded here, besides the organisation that records it."""
+
+    recipients: tuple[str, ...] = Field((), description="names or numbers of organisations; --to takes their place")
+
+
 class TrustSettings(_Section):
     """What `vinculum trust export` writes besides addresses and keys."""
 
@@ -88,6 +94,7 @@ class Settings(BaseSettings):
     index: IndexSettings = IndexSettings()
     keys: KeySettings = KeySettings()
     council: CouncilSettings = CouncilSettings()
+    sharing: SharingSettings = SharingSettings()
     trust: TrustSettings = TrustSettings()
 
     @classmethod

@@ -51,6 +51,7 @@ def test_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ("[keys]\nscrypt_n = 16\n", "keys.scrypt_n"),
         ('[chain]\nblock_hash_rule = "any"\n', "chain.block_hash_rule"),
         ("[trust]\nwitness_threshold = 0\n", "trust.witness_threshold"),
+        ('[sharing]\nrecipients = "recycler"\n', "sharing.recipients"),
         ("[chain\n", "TOML"),
     ],
 )
