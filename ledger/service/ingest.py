@@ -12,23 +12,22 @@ A run that is broken off goes on where it stopped when it is started again: what
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 
 from ledger.errors import DocumentError, Fault, MalformedError, VerificationError
-from ledger.event import Document, Event
+from ledger.event import Document
 from ledger.intake.assets import IntakeHint
 from ledger.intake.csv_map import parse_mapping
 from ledger.intake.csv_types import CsvMapping
 from ledger.intake.document import parse_document
 from ledger.intake.faults import MAX_FAULTS, refused
-from ledger.kinds import kind_by_name
 from ledger.service.knowledge import Knowledge
 from ledger.service.known_types import KnownTypes
 from ledger.service.members import Member
+from ledger.service.order import in_order
 from ledger.service.outlet import Outlet, Watch
 from ledger.service.plan import Planner
 from ledger.service.record import Recipient, Recorder
@@ -36,11 +35,10 @@ from ledger.service.recorders import Rehearsal, Taker, check_issuer_key, open_re
 from ledger.service.results import Outcome, Result, Tally, document_result
 from ledger.service.sources import Source, read_source, resolve_attachments
 from ledger.service.tables import DOCUMENT_TYPE, Table, chunk_document, open_table, take_rows
+from ledger.service.taken_documents import TakenDocuments, row_of
 from ledger.service.workspace import Workspace
-from ledger.store.document_index import SourceDocument
 
 _PREMATURE = frozenset({"unknown-asset", "illegal-transition", "wrong-kind"})
-_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +111,15 @@ class _Ingest:
         self._recorder, self._watch = recorder, watch
         self._taker: Taker = self._rehearsal() if recorder is None else recorder
         self._known = KnownTypes(workspace.database)
-        self._taken: dict[bytes, str] = {}
+        self._hint = IntakeHint(self._known, maker=choice.maker)
+        self._documents = TakenDocuments(workspace.database)
         self._outlet = Outlet(workspace.database, recorder, on_result, watch)
         self._done = self._total = 0
 
     def run(self, sources: Sequence[Source]) -> Tally:
         """Take all sources, in their order or in the order of what they tell."""
         self._total = len(sources)
-        left = self._in_order(sources) if self._choice.any_order else list(sources)
+        left = in_order(sources, self._hint) if self._choice.any_order else list(sources)
         while left:
             early = self._pass(left)
             if early is None:
@@ -164,34 +163,27 @@ class _Ingest:
             return
         document = self._parse(source, data)
         try:
-            plan = self._taker.add(document, _row(source, document, len(data)))
+            row = row_of(source, digest, document.document_type, len(data), len(document.events))
+            plan = self._taker.add(document, row)
         except VerificationError as error:
             raise DocumentError([Fault("", "changed", f"{error}")], source.name) from error
-        self._taken[digest] = source.name
+        self._documents.add(source, digest)
         self._known.add(plan)
-        self._outlet.add(document_result(source.name, plan, self._outcome))
+        self._hand_out(document_result(source.name, plan, self._outcome))
 
     def _parse(self, source: Source, data: bytes) -> Document:
-        hint = IntakeHint(self._known, maker=self._choice.maker)
         try:
-            document = parse_document(data, as_of=datetime.now(UTC), hint=hint)
+            document = parse_document(data, as_of=datetime.now(UTC), hint=self._hint)
         except MalformedError as error:
             raise refused(error, source.name) from None
         return resolve_attachments(document, source.place)
 
     def _is_known(self, source: Source, digest: bytes) -> bool:
         """Say so where these very bytes were taken in before."""
-        with self._workspace.database.read() as session:
-            row = session.get(SourceDocument, digest)
-        first = self._taken.get(digest) or (None if row is None else row.name)
-        if first is None:
-            return False
-        message = f"the same content as {first}, which was taken in before: no new event"
-        repeated = 0 if row is None else row.events
-        notice = Fault("", "same-content", message, "notice")
-        what = "" if row is None else row.document_type
-        self._outlet.add(Result(source.name, None, Outcome.REPEATED, what, repeated=repeated, notices=(notice,)))
-        return True
+        repetition = self._documents.repetition(source, digest)
+        if repetition is not None:
+            self._hand_out(repetition)
+        return repetition is not None
 
     # ---- one table ----------------------------------------------------------------------------------------------
 
@@ -214,7 +206,7 @@ class _Ingest:
         if not faults:
             return
         for result in self._rows(source, table, self._rehearsal(), Outcome.VALID):
-            self._outlet.tell(replace(result, planned=()))
+            self._outlet.tell(replace(result, awaited=()))
         raise DocumentError(faults, source.name)
 
     def _record_table(self, source: Source, table: Table) -> None:
@@ -222,24 +214,16 @@ class _Ingest:
         for number, result in enumerate(self._rows(source, table, self._taker, self._outcome), start=1):
             events, repeated = events + result.events, repeated + result.repeated
             bad += result.outcome is Outcome.REFUSED
-            self._outlet.add(result)
+            self._hand_out(result)
             self._watch("rows", number, 0)
         if not bad:
-            name = _file_name(source)
-            kept = SourceDocument(
-                digest=table.digest,
-                document_type=DOCUMENT_TYPE,
-                name=name,
-                size=table.size,
-                events=events + repeated,
-                received_at=int(time.time()),
-            )
-            self._taker.add(chunk_document(table, ()), kept)
-            self._taken[table.digest] = source.name
+            row = row_of(source, table.digest, DOCUMENT_TYPE, table.size, events + repeated)
+            self._taker.add(chunk_document(table, ()), row)
+            self._documents.add(source, table.digest)
         outcome = self._outcome if events else Outcome.REPEATED if repeated and not bad else self._outcome
         faults = (Fault("", "rows-refused", f"{bad} rows were refused"),) if bad else ()
         outcome = Outcome.REFUSED if bad and not events and not repeated else outcome
-        self._outlet.add(Result(source.name, None, outcome, DOCUMENT_TYPE, "", events, repeated, (), faults))
+        self._hand_out(Result(source.name, None, outcome, DOCUMENT_TYPE, "", events, repeated, (), faults))
 
     def _rows(self, source: Source, table: Table, taker: Taker, outcome: Outcome) -> Iterator[Result]:
         if self._mapping is None:
@@ -247,6 +231,13 @@ class _Ingest:
         return take_rows(source, table, self._mapping, taker, outcome)
 
     # ---- results ------------------------------------------------------------------------------------------------
+
+    def _hand_out(self, result: Result) -> None:
+        """Hand a result to the outlet; once it holds nothing, everything taken in stands in the index."""
+        self._outlet.add(result)
+        if self._recorder is not None and self._outlet.is_empty:
+            self._documents.forget_recorded()
+            self._known.forget_recorded()
 
     @property
     def _outcome(self) -> Outcome:
@@ -258,39 +249,4 @@ class _Ingest:
     def _refuse(self, source: Source, error: DocumentError) -> None:
         self._done += 1
         what = "" if error.name in ("document", source.name) else error.name
-        self._outlet.add(Result(source.name, None, Outcome.REFUSED, what, faults=error.faults))
-
-    # ---- order --------------------------------------------------------------------------------------------------
-
-    def _in_order(self, sources: Sequence[Source]) -> list[Source]:
-        """Sort by the first thing that a document tells, births first; what cannot be read yet comes last."""
-        return sorted(sources, key=lambda source: (*self._first_moment(source), source.name))
-
-    def _first_moment(self, source: Source) -> tuple[datetime, bool]:
-        if source.is_table:
-            return _NEVER, True
-        try:
-            hint = IntakeHint(self._known, maker=self._choice.maker)
-            document = parse_document(read_source(source), as_of=datetime.now(UTC), hint=hint)
-        except (DocumentError, MalformedError):
-            return _NEVER, False
-        return min(((event.occurred_at, not _is_birth(event)) for event in document.events), default=(_NEVER, True))
-
-
-def _row(source: Source, document: Document, size: int) -> SourceDocument:
-    return SourceDocument(
-        digest=document.digest,
-        document_type=document.document_type,
-        name=_file_name(source),
-        size=size,
-        events=len(document.events),
-        received_at=int(time.time()),
-    )
-
-
-def _file_name(source: Source) -> str:
-    return source.name if source.path is None else source.path.name
-
-
-def _is_birth(event: Event) -> bool:
-    return kind_by_name(event.kind).genesis
+        self._hand_out(Result(source.name, None, Outcome.REFUSED, what, faults=error.faults))

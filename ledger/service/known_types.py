@@ -26,6 +26,10 @@ class KnownTypes(Mapping[str, AssetType]):
                 asset = planned.event.asset
                 self._fresh |= dict.fromkeys((asset.identifier, *planned.event.aliases), asset.asset_type)
 
+    def forget_recorded(self) -> None:
+        """Drop what was added: all of it is in the index by now, or the contract refused it."""
+        self._fresh = {}
+
     def __getitem__(self, identifier: str) -> AssetType:
         if identifier in self._fresh:
             return self._fresh[identifier]

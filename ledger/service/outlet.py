@@ -11,7 +11,7 @@ from ledger.service.rows import forget_refused
 from ledger.store.database import Database
 
 SETTLE_EVENTS = 5_000
-"""So many results or events are held in memory at most."""
+"""So many results, names of events and faults are held in memory at most, and those of one document more."""
 
 Watch = Callable[[str, int, int], None]
 """Told what is going on (``documents``, ``rows``, ``chain``), how much is done, and of how much (0: not known)."""
@@ -29,10 +29,15 @@ class Outlet:
         self._waiting, self._weight = list[Result](), 0
         self.tally = Tally()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything that was taken in is final and told."""
+        return not self._waiting
+
     def add(self, result: Result) -> None:
         """Take a result; it is let out after everything before it."""
         self._waiting.append(result)
-        self._weight += max(1, len(result.planned))
+        self._weight += result.weight
         if self._recorder is None or self._weight >= SETTLE_EVENTS:
             self.settle()
 
@@ -42,14 +47,14 @@ class Outlet:
         Raises: SourceError; what was recorded stays, and the results of this wait are not told.
         """
         recorded = Recorded() if self._recorder is None else self._finish(self._recorder)
-        digests = {id(planned): digest for planned, digest in recorded.events}
+        digests = dict(recorded.events)
         reasons = dict(recorded.refused)
         if reasons:
             with self._database.write() as session:
                 forget_refused(session, list(reasons))
         waiting, self._waiting, self._weight = self._waiting, [], 0
         for result in waiting:
-            final = self._recorder is None or not result.planned
+            final = self._recorder is None or not result.awaited
             self.tell(result if final else result.settled(digests, reasons))
 
     def tell(self, result: Result) -> None:

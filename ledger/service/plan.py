@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from ledger.credential.disclosure import RESERVED
 from ledger.credential.sd_jwt import ALWAYS_VISIBLE, CLAIM_NAMES
@@ -28,6 +29,18 @@ from ledger.service.same_event import births_as, births_by_key, content_hash, ev
 
 REGISTRAR_ROLE = "register"
 _TAKEN = ALWAYS_VISIBLE | RESERVED | {CLAIM_NAMES}
+
+
+class EventName(NamedTuple):
+    """What an event is called: nothing else that is planned in one home has the same name.
+
+    Attributes:
+        scope: Whoever gives out the event's id.
+        key: Name of the event within ``scope``.
+    """
+
+    scope: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,11 @@ class PlannedEvent:
     key: str
     content_hash: bytes
     source_digest: bytes | None = None
+
+    @property
+    def name(self) -> EventName:
+        """By which it is found again, once its contents need not be held any more."""
+        return EventName(self.scope, self.key)
 
     @property
     def needs_head(self) -> bool:

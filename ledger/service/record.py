@@ -28,13 +28,13 @@ from ledger.credential.grant import context_for, seal_grant
 from ledger.credential.grant_format import Grant, Policy, encode_grant
 from ledger.credential.recipient import RecipientKey
 from ledger.errors import DocumentError, RejectedError, RuleError, VerificationError, VinculumError
-from ledger.event import AssetType, Document, Event
+from ledger.event import AssetType, Document
 from ledger.service.background import Background
 from ledger.service.contracts import Contracts
 from ledger.service.issue import IssuedEvent, Issuer
 from ledger.service.knowledge import Knowledge
 from ledger.service.members import Member
-from ledger.service.plan import Plan, PlannedEvent, Planner
+from ledger.service.plan import EventName, Plan, PlannedEvent, Planner
 from ledger.service.rows import save_batch, save_sources
 from ledger.store.chain_index import Head
 from ledger.store.database import Database
@@ -58,13 +58,13 @@ class Recorded:
     """What recording came to.
 
     Attributes:
-        events: Events that were signed and queued, with the digests of their credentials.
-        repeated: Events that were recorded before, with the same content.
+        events: Names of the events that were signed and queued, with the digests of their credentials.
+        repeated: How many events were recorded before, with the same content.
         refused: Digest and reason of each item that the contract did not take.
     """
 
-    events: list[tuple[PlannedEvent, bytes]] = field(default_factory=list)
-    repeated: list[Event] = field(default_factory=list)
+    events: list[tuple[EventName, bytes]] = field(default_factory=list)
+    repeated: int = 0
     refused: list[tuple[bytes, str]] = field(default_factory=list)
 
 
@@ -135,7 +135,7 @@ class Recorder:
         except (DocumentError, VerificationError):
             self._let_go(*before)
             raise
-        self.result.repeated += plan.repeated
+        self.result.repeated += len(plan.repeated)
         if source is not None:
             self._sources.append(source)
         return plan
@@ -159,7 +159,7 @@ class Recorder:
             save_batch(session, self._member, self._contracts, str(root), self._issued, grants)
             self._outbox.enqueue(session, map(self._item, self._issued))
             save_sources(session, sources)
-        self.result.events += [(issued.planned, issued.digest) for issued in self._issued]
+        self.result.events += [(issued.planned.name, issued.digest) for issued in self._issued]
         self._unsettled.update(issued.planned.subject for issued in self._issued)
         self._batch.__exit__(None, None, None)
         self._batch, self._issued = Batch(), []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -14,7 +14,7 @@ from typing import TextIO
 
 from ledger.errors import Fault
 from ledger.intake.csv_rows import harmless
-from ledger.service.plan import Plan, PlannedEvent
+from ledger.service.plan import EventName, Plan, PlannedEvent
 
 COLUMNS = ("source", "row", "outcome", "what", "identifier", "events", "repeated", "credentials", "faults")
 
@@ -33,6 +33,19 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """An event that the chain has not spoken of yet; its contents are with the recorder, and soon in the store.
+
+    Attributes:
+        name: By which its credential is found.
+        pointer: Where in its document it stands.
+    """
+
+    name: EventName
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One line.
 
@@ -47,7 +60,7 @@ class Result:
         credentials: Digests of the new ones.
         faults: Why it is refused, by place and cause.
         notices: What is worth saying although it is not refused.
-        planned: What is being recorded; empty once it is settled.
+        awaited: What is being recorded; empty once it is settled.
     """
 
     source: str
@@ -60,24 +73,27 @@ class Result:
     credentials: tuple[bytes, ...] = ()
     faults: tuple[Fault, ...] = ()
     notices: tuple[Fault, ...] = ()
-    planned: tuple[PlannedEvent, ...] = field(default=(), repr=False)
+    awaited: tuple[Awaited, ...] = field(default=(), repr=False)
 
-    def settled(self, digests: dict[int, bytes], refused: dict[bytes, str]) -> Result:
+    @property
+    def weight(self) -> int:
+        """How much it holds in memory, counted in events and faults; at least 1."""
+        return max(1, len(self.awaited) + len(self.faults))
+
+    def settled(self, digests: Mapping[EventName, bytes], refused: Mapping[bytes, str]) -> Result:
         """The same line once the chain has spoken.
 
         Args:
-            digests: Of the credentials, by the identity of the planned event.
+            digests: Of the credentials, by the name of the event.
             refused: Reasons of the contract, by digest.
         """
-        found = [(event, digests[id(event)]) for event in self.planned if id(event) in digests]
+        found = [(event, digests[event.name]) for event in self.awaited if event.name in digests]
         faults = tuple(
-            Fault(event.event.source_pointer, "refused-by-contract", refused[digest])
-            for event, digest in found
-            if digest in refused
+            Fault(event.pointer, "refused-by-contract", refused[digest]) for event, digest in found if digest in refused
         )
         taken = tuple(digest for _, digest in found if digest not in refused)
         outcome = Outcome.REFUSED if faults else self.outcome
-        return replace(self, outcome=outcome, events=len(taken), credentials=taken, faults=faults, planned=())
+        return replace(self, outcome=outcome, events=len(taken), credentials=taken, faults=faults, awaited=())
 
 
 @dataclass(slots=True)
@@ -109,6 +125,11 @@ class Tally:
         return self.documents[Outcome.REFUSED] + self.rows[Outcome.REFUSED]
 
 
+def awaited(planned: Iterable[PlannedEvent]) -> tuple[Awaited, ...]:
+    """What has to be known of planned events until they are final."""
+    return tuple(Awaited(one.name, one.event.source_pointer) for one in planned)
+
+
 def document_result(name: str, plan: Plan, outcome: Outcome) -> Result:
     """The result of a document that was planned; ``repeated`` where none of its events is new."""
     notices = tuple(fault for fault in plan.document.notices if isinstance(fault, Fault))
@@ -122,7 +143,7 @@ def document_result(name: str, plan: Plan, outcome: Outcome) -> Result:
         events=len(plan.planned),
         repeated=len(plan.repeated),
         notices=notices,
-        planned=tuple(plan.planned),
+        awaited=awaited(plan.planned),
     )
 
 

@@ -18,7 +18,7 @@ from ledger.intake.csv_rows import RowResult, parse_csv
 from ledger.intake.csv_types import CsvMapping
 from ledger.service.plan import Plan, PlannedEvent
 from ledger.service.recorders import Taker
-from ledger.service.results import Outcome, Result
+from ledger.service.results import Outcome, Result, awaited
 from ledger.service.sources import Source, open_source
 
 DOCUMENT_TYPE = "csv"
@@ -183,7 +183,7 @@ def _row_result(
         return Result(source.name, number, Outcome.REFUSED, what, identifier, faults=wrong)
     if not planned:
         return Result(source.name, number, Outcome.REPEATED, what, identifier, repeated=1)
-    return Result(source.name, number, outcome, what, identifier, len(planned), planned=tuple(planned))
+    return Result(source.name, number, outcome, what, identifier, len(planned), awaited=awaited(planned))
 
 
 class _KeptLines:

@@ -90,8 +90,8 @@ def test_passport_that_registered_its_battery_is_no_update_of_it(workspace: Work
 def test_same_event_again_is_a_repetition(workspace: Workspace, asset: AssetReference) -> None:
     first = record(workspace, "maker", document(birth(asset), event("battery.state_of_health", asset, "soh-1")))
     again = record(workspace, "maker", document(birth(asset), event("battery.state_of_health", asset, "soh-1")))
-    assert (len(first.events), len(first.repeated)) == (2, 0)
-    assert (len(again.events), len(again.repeated)) == (0, 2)
+    assert (len(first.events), first.repeated) == (2, 0)
+    assert (len(again.events), again.repeated) == (0, 2)
 
 
 def test_same_id_with_other_content_is_a_conflict(workspace: Workspace, asset: AssetReference) -> None:

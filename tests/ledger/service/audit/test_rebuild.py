@@ -69,7 +69,7 @@ def test_document_that_comes_again_after_a_rebuild_is_recognised(workspace: Work
     rebuild(workspace)
     recorded = record(workspace, "maker", again)
     assert recorded.events == []
-    assert len(recorded.repeated) == 3
+    assert recorded.repeated == 3
     assert audit(workspace).clean
 
 
