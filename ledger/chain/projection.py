@@ -13,6 +13,7 @@ from ledger.chain.answers import Log
 from ledger.chain.contracts import Deployment
 from ledger.chain.events import GovernanceDecoder, attestations_of
 from ledger.chain.governance import apply_events, replay
+from ledger.errors import ConfigurationError
 from ledger.kinds import kind_by_number
 from ledger.proof.fold import EMPTY_HEAD, leaf, next_head
 from ledger.store.chain_index import Attestation, Block, Cursor, GovernanceEvent, Head
@@ -72,12 +73,13 @@ def store_attestations(session: Session, logs: Sequence[Log], deployment: Deploy
     entries = [(log, item, *entry) for log in logs for item, entry in enumerate(attestations_of(log))]
     if not entries:
         return 0
-    states = _states(session, {(log.address, subject) for log, _, subject, _, _ in entries}, deployment.predecessors)
+    older = deployment.predecessors
+    states = _heads(session, _with_older({(log.address, subject) for log, _, subject, _, _ in entries}, older))
     sequence = (session.scalar(select(func.max(Attestation.sequence))) or 0) + 1
     rows = []
     for number, (log, item, subject, digest, meta) in enumerate(entries, start=sequence):
         life = (log.address, subject)
-        before = states[life]
+        before = _state_before(states, life, older)
         kind = int.from_bytes(meta[20:22], "big")
         status = _status_after(before.status, kind)
         after = State(next_head(before.head, leaf(digest, meta), status), status, before.length + 1)
@@ -113,6 +115,26 @@ def store_governance(
     session.flush()
 
 
+def state_of(session: Session, life: Life, deployment: Deployment) -> State:
+    """Where a history stands on which a log builds: its own, or else that of the log before it, or nothing yet."""
+    return _states(session, {life}, deployment.predecessors)[life]
+
+
+def check_successors(session: Session, deployment: Deployment) -> None:
+    """Ask that every log for which one was closed is followed: else nobody would see what is attested from then on.
+
+    Raises: ConfigurationError.
+    """
+    question = select(col(GovernanceEvent.contract), col(GovernanceEvent.arguments))
+    for log, arguments in session.execute(question.where(col(GovernanceEvent.name) == "SuccessorSet")):
+        successor = arguments["successor"]
+        if bytes.fromhex(successor[2:]) not in deployment.addresses:
+            raise ConfigurationError(
+                f"the council has closed log 0x{log.hex()} for {successor}, which this home does not follow yet: "
+                "run `vinculum log follow`"
+            )
+
+
 def forget_after(session: Session, number: int) -> None:
     """Take back everything that stands in blocks above ``number``."""
     gone = col(Attestation.block_number) > number
@@ -139,12 +161,27 @@ def _status_after(status: int, kind: int) -> int:
 
 def _states(session: Session, lives: set[Life], predecessors: Mapping[bytes, bytes]) -> dict[Life, State]:
     """Return where histories stand; one that is new in a log goes on from the log's predecessor."""
-    found = _heads(session, lives)
-    missing = {life: (predecessors[life[0]], life[1]) for life in lives - found.keys() if life[0] in predecessors}
-    if missing:
-        older = _states(session, set(missing.values()), predecessors)
-        found |= {life: older[before]._replace(length=0) for life, before in missing.items()}
-    return {life: found.get(life, START) for life in lives}
+    found = _heads(session, _with_older(lives, predecessors))
+    return {life: _state_before(found, life, predecessors) for life in lives}
+
+
+def _with_older(lives: set[Life], predecessors: Mapping[bytes, bytes]) -> set[Life]:
+    """The same histories, and those of the logs before theirs."""
+    older = {(predecessors[log], subject) for log, subject in lives if log in predecessors}
+    return lives | _with_older(older, predecessors) if older else lives
+
+
+def _state_before(found: Mapping[Life, State], life: Life, predecessors: Mapping[bytes, bytes]) -> State:
+    """Where a history stands, of those that are found: in its log, or else in the one before it, or nowhere yet.
+
+    To be asked when its entry comes: the log before may have been written to and closed in the same range of blocks.
+    """
+    if life in found:
+        return found[life]
+    log, subject = life
+    if log not in predecessors:
+        return START
+    return _state_before(found, (predecessors[log], subject), predecessors)._replace(length=0)
 
 
 def _heads(session: Session, lives: set[Life]) -> dict[Life, State]:

@@ -107,6 +107,7 @@ class Projector:
         Raises:
             SourceError: Node or database did not deliver; nothing of this step is stored.
             ConflictError: The index belongs to another chain.
+            ConfigurationError: A log was closed for one that is not followed; the index stays before that.
         """
         height = self._client.block_number()
         with self._database.read() as session:
@@ -142,6 +143,7 @@ class Projector:
         append_blocks(session, first, [block[1] for block in blocks])
         stored = sql.store_attestations(session, logs, self._deployment)
         sql.store_governance(session, logs, self._decoder, {block[0]: block[3] for block in blocks})
+        sql.check_successors(session, self._deployment)
         sql.move_cursor(session, CURSOR, sql.Position(last[0], last[1]))
         return stored
 

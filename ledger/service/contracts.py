@@ -1,10 +1,10 @@
-"""Which contracts this home works with: ``contracts.json``, written once when they are deployed or joined."""
+"""Which contracts this home works with: ``contracts.json``, written when they are deployed or a log is replaced."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +56,39 @@ def origin_of(deployment: Deployment) -> str:
     return f"vinculum/{deployment.chain_id}/0x{deployment.consortium.hex()}"
 
 
+def with_successor(contracts: Contracts, asset_type: AssetType, log: bytes) -> Contracts:
+    """The same contracts with a further log of one asset type, which takes new attestations from now on."""
+    logs = contracts.deployment.logs
+    further = {**logs, asset_type: (*logs[asset_type], log)}
+    return replace(contracts, deployment=replace(contracts.deployment, logs=further))
+
+
 def save_contracts(home: Path, contracts: Contracts) -> None:
     """Write ``contracts.json``; an existing one is never overwritten.
 
     Raises: ConfigurationError, where there is one already.
     """
-    path, deployment = home / FILE_NAME, contracts.deployment
+    path = home / FILE_NAME
     if path.exists():
         raise ConfigurationError(f"{path} exists: this home has its contracts already")
+    write_durably(path, _encode(contracts))
+
+
+def extend_contracts(home: Path, contracts: Contracts) -> None:
+    """Write ``contracts.json`` with further logs; all that it names stays as it is, in the same order.
+
+    Raises: ConfigurationError, where something else differs.
+    """
+    before = load_contracts(home)
+    older, newer = before.deployment.logs, contracts.deployment.logs
+    same = replace(contracts, deployment=replace(contracts.deployment, logs=older)) == before
+    if not same or any(tuple(newer[kind])[: len(older[kind])] != tuple(older[kind]) for kind in AssetType):
+        raise ConfigurationError(f"{home / FILE_NAME} names other contracts: further logs can only be added to it")
+    write_durably(home / FILE_NAME, _encode(contracts))
+
+
+def _encode(contracts: Contracts) -> bytes:
+    deployment = contracts.deployment
     value = {
         "version": VERSION,
         "chain_id": deployment.chain_id,
@@ -72,7 +97,7 @@ def save_contracts(home: Path, contracts: Contracts) -> None:
         "first_block": deployment.first_block,
         "origin": contracts.origin,
     }
-    write_durably(path, json.dumps(value, indent=2).encode() + b"\n")
+    return json.dumps(value, indent=2).encode() + b"\n"
 
 
 def load_contracts(home: Path) -> Contracts:

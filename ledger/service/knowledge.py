@@ -14,7 +14,7 @@ from ledger.event import AssetReference, AssetType, Event
 from ledger.identifiers import parse_identifier
 from ledger.kinds import Kind, kind_by_name
 from ledger.proof.subject import namespace_id
-from ledger.store.chain_index import Head, Namespace, Organisation
+from ledger.store.chain_index import GovernanceEvent, Head, Namespace, Organisation
 from ledger.store.database import Database
 from ledger.store.document_index import Asset, AssetAlias, SourceEvent
 
@@ -126,6 +126,8 @@ class Knowledge:
     def _load_assets(self, session: Session, references: Iterable[AssetReference]) -> None:
         wanted = set(references)
         names = list({reference.identifier for reference in wanted})
+        retired = select(GovernanceEvent.contract).where(GovernanceEvent.name == "SuccessorSet")
+        closed = set(session.exec(retired))
         for start in range(0, len(names), _LOOK_UP):
             part = names[start : start + _LOOK_UP]
             question = (
@@ -135,12 +137,16 @@ class Knowledge:
                     col(Asset.asset_type),
                     col(Asset.salt),
                     col(Head.status),
+                    col(Head.log),
+                    col(Head.block_number),
                 )
                 .join(Asset, col(Asset.subject) == col(AssetAlias.subject))
                 .outerjoin(Head, col(Head.subject) == col(Asset.subject))
                 .where(col(AssetAlias.identifier).in_(part))
             )
-            for name, subject, asset_type, salt, status in session.execute(question):
+            # of several heads of a subject the last counts: the log before was closed when it was written
+            rows = sorted(session.execute(question), key=lambda row: (row.block_number or 0, row.log not in closed))
+            for name, subject, asset_type, salt, status, _, _ in rows:
                 reference = AssetReference(AssetType(asset_type), name)
                 if reference in wanted:
                     self._loaded.assets[reference] = KnownAsset(subject, salt)

@@ -23,12 +23,14 @@ from ipfs.batch import Batch
 from ipfs.store import DocumentStore
 from ledger.chain.outbox import Outbox, Progress
 from ledger.chain.outbox_store import NewItem, statuses
+from ledger.chain.projection import state_of
 from ledger.chain.projector import Projector
 from ledger.credential.grant import context_for, seal_grant
 from ledger.credential.grant_format import Grant, Policy, encode_grant
 from ledger.credential.recipient import RecipientKey
 from ledger.errors import DocumentError, RejectedError, RuleError, VerificationError, VinculumError
 from ledger.event import AssetType, Document
+from ledger.proof.fold import EMPTY_HEAD
 from ledger.service.background import Background
 from ledger.service.contracts import Contracts
 from ledger.service.issue import IssuedEvent, Issuer
@@ -36,7 +38,6 @@ from ledger.service.knowledge import Knowledge
 from ledger.service.members import Member
 from ledger.service.plan import EventName, Plan, PlannedEvent, Planner
 from ledger.service.rows import save_batch, save_sources
-from ledger.store.chain_index import Head
 from ledger.store.database import Database
 from ledger.store.document_index import SourceDocument
 
@@ -245,10 +246,10 @@ class Recorder:
     def _head(self, planned: PlannedEvent) -> bytes:
         log = self._contracts.log(planned.event.asset.asset_type)
         with self._database.read() as session:
-            row = session.get(Head, (log, planned.subject))
-        if row is None:
+            head = state_of(session, (log, planned.subject), self._contracts.deployment).head
+        if head == EMPTY_HEAD:
             raise RuleError(f"the history of this {planned.event.asset.asset_type} is not on the chain yet")
-        return row.head
+        return head
 
     def _item(self, issued: IssuedEvent) -> NewItem:
         planned = issued.planned

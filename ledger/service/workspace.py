@@ -109,6 +109,12 @@ class Workspace:
             raise ConfigurationError(f"the node is of chain {found}, the contracts are on {contracts.chain_id}")
         return contracts
 
+    def use(self, contracts: Contracts) -> None:
+        """Work with other contracts from now on: those of before, with a log that goes on where one was closed."""
+        self.__dict__["contracts"] = contracts
+        self.__dict__.pop("projector", None)
+        self._reader = None
+
     @cached_property
     def projector(self) -> Projector:
         """Follows the chain into the index."""

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from ipfs.cid import cid_from_digest, parse_cid
 from ipfs.store import DocumentStore, read_file
+from ledger.chain.projection import state_of
 from ledger.credential.binding import Place, log_name, schema_of, verify_binding
 from ledger.credential.capsule import OpenedCapsule, open_capsule
 from ledger.credential.capsule_format import CapsuleReference
@@ -36,7 +37,7 @@ from ledger.service.audit.report import Findings
 from ledger.service.audit.said import said_rows
 from ledger.service.contracts import Contracts
 from ledger.service.read import MAX_CAPSULE_BYTES
-from ledger.store.chain_index import Attestation, Head
+from ledger.store.chain_index import Attestation
 from ledger.store.columns import table_of
 from ledger.store.database import Database
 from ledger.store.document_index import Asset, AssetAlias, Credential, SourceEvent
@@ -189,9 +190,9 @@ class ContentWalk:
                 Attestation.position == attestation.position - 1,
             )
             return session.exec(question).one()
-        older = self._home.contracts.deployment.predecessors.get(attestation.log)
-        row = None if older is None else session.get(Head, (older, attestation.subject))
-        return EMPTY_HEAD if row is None else row.head
+        deployment = self._home.contracts.deployment
+        older = deployment.predecessors.get(attestation.log)
+        return EMPTY_HEAD if older is None else state_of(session, (older, attestation.subject), deployment).head
 
     def _tell(
         self,

@@ -123,7 +123,7 @@ def _births(session: Session, asset_type: str, identifier: str) -> list[str]:
     told = []
     for subject in session.exec(question):
         genesis = session.exec(
-            select(Attestation).where(Attestation.subject == subject, Attestation.position == 0)
+            select(Attestation).where(Attestation.subject == subject).order_by(col(Attestation.sequence)).limit(1)
         ).first()
         if genesis is None:
             raise MissingError(f"subject {subject.hex()} has no first attestation")
