@@ -26,7 +26,7 @@ STATUSES: dict[str, dict[str, int]] = {
 KINDS: tuple[tuple[str, int, str, str, str, tuple[str, ...], tuple[int, ...], int | None], ...] = (
     ("any.correction", 0x2800, "member", "any", "Correction of an earlier event", ("corrects", "reason",), (), None),
     ("any.error_declaration", 0x2801, "member", "any", "Earlier event declared erroneous (EPCIS ErrorDeclaration)", ("corrects", "reason",), (), None),
-    ("any.erasure", 0x2802, "member", "any", "Tombstone: content erased, with the reason", ("erases", "reason",), (), None),
+    ("any.erasure", 0x2802, "member", "any", "Tombstone: content erased by the organisation that attested it, with the reason", ("erases", "reason",), (), None),
     ("any.observation", 0x2803, "member", "any", "Observation with no kind of its own (EPCIS event kept as evidence)", ("description",), (), None),
     ("any.telemetry_batch", 0x0404, "measure", "any", "Signed batch of readings of one asset", ("root", "size", "sequence",), (), None),
     ("any.sensor_report", 0x0405, "measure", "any", "Sensor readings of the asset or its surroundings", ("readings",), (), None),

@@ -84,15 +84,16 @@ def history_for_rules(
 
     A kind that the table of this version does not hold may bear on anything, as a hidden one may.
     """
-    readable, closed = [], []
-    for report in reports:
+    readable, closed, repeated = [], [], _digests_by_id(opened)
+    for report, entry in zip(reports, evidence.history, strict=True):
         content = opened.get(report.number)
         if Mark.REPETITION in report.marks:
             continue
         if content is None or report.marks & _CLOSING:
-            closed.append(ClosedEvent(report.number, _known(report.kind)))
+            digest = entry.digest.hex() if isinstance(entry, OpenEntry) else ""
+            closed.append(ClosedEvent(report.number, _known(report.kind), report.organisation, digest))
         else:
-            readable.append(_event(content))
+            readable.append(_event(content, repeated[_id_of(content)]))
     names = () if opening is None else (opening.asset.identifier, *aliases_of(opened))
     status = status_name(evidence.asset_type, evidence.history[-1].status)
     return History(evidence.asset_type, names, status, tuple(readable), tuple(closed))
@@ -102,9 +103,21 @@ def _known(kind: str | None) -> str | None:
     return None if kind is None or kind.startswith(UNKNOWN) else kind
 
 
-def _event(content: Opened) -> OpenedEvent:
+def _id_of(content: Opened) -> tuple[int, str]:
+    return content.at.meta.organisation, content.binding.jti
+
+
+def _digests_by_id(opened: Mapping[int, Opened]) -> Mapping[tuple[int, str], set[str]]:
+    """The digests of each event and of its repetitions: a correction may name any of them."""
+    digests: dict[tuple[int, str], set[str]] = {}
+    for content in opened.values():
+        digests.setdefault(_id_of(content), set()).add(content.at.entry.digest.hex())
+    return digests
+
+
+def _event(content: Opened, digests: set[str]) -> OpenedEvent:
     at, document_id = content.at, content.fields.get("document_id")
-    names = {content.binding.jti, at.entry.digest.hex(), "0x" + at.entry.digest.hex()}
+    names = {content.binding.jti, *digests}
     return OpenedEvent(
         number=at.proven.number,
         kind=at.kind.name,
@@ -114,6 +127,7 @@ def _event(content: Opened) -> OpenedEvent:
         fields=content.fields,
         references=frozenset(names | {document_id} if isinstance(document_id, str) else names),
         withheld=content.withheld,
+        digest=at.entry.digest.hex(),
     )
 
 

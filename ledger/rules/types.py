@@ -71,8 +71,9 @@ class OpenedEvent:
         attested_at: Time of the attestation (aware, UTC).
         occurred_at: When it is said to have happened (aware), or None.
         fields: Disclosed domain fields by name.
-        references: The names under which other events may refer to it: document id, ``jti``, digest.
+        references: The ids under which other events may refer to it: document id, ``jti``.
         withheld: Names of the claims that are not disclosed; None where that is not known.
+        digest: Of its credential, as it stands on chain: 64 lowercase hexadecimal digits, or "" where not known.
     """
 
     number: int
@@ -83,6 +84,7 @@ class OpenedEvent:
     fields: Mapping[str, Json]
     references: frozenset[str] = frozenset()
     withheld: frozenset[str] | None = frozenset()
+    digest: str = ""
 
     def may_withhold(self, names: frozenset[str]) -> bool:
         """Tell whether one of these claims may stand in the credential without being shown."""
@@ -101,10 +103,14 @@ class ClosedEvent:
     Attributes:
         number: Place in the history, from 1.
         kind: Name in the kind table, or None where even the kind is hidden.
+        organisation: Number of the organisation that attested it, or None where hidden.
+        digest: Of its credential, as it stands on chain: 64 lowercase hexadecimal digits, or "" where hidden.
     """
 
     number: int
     kind: str | None
+    organisation: int | None = None
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

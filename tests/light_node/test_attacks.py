@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from ledger.credential.base64url import parse_base64url
 from ledger.credential.disclosure import parse_disclosure
-from ledger.credential.sd_jwt import CLAIM_NAMES
+from ledger.credential.jose import Algorithm, generate_private_key
+from ledger.credential.jws import sign_jws
+from ledger.credential.sd_jwt import CLAIM_NAMES, TYPE
 from ledger.event import AssetType, Json
 from ledger.proof.evidence import Evidence, Segment
 from ledger.rules import Ruling
@@ -123,6 +126,132 @@ def test_a_correction_cannot_be_shown_without_what_it_corrects(world: World, hid
     )
     shown = {number: names_of(item, name)}
     assert odometer(world, world.chain.evidence(world.vehicle, shown=shown)) is Ruling.NO_JUDGEMENT
+
+
+BUYER_SEES_NOT = ("document_id", "corrects_document_id")
+
+
+def misread(world: World) -> Attested:
+    """A reading that is wrong, with an id of its document."""
+    world.chain.time += 2 * DAY
+    return world.chain.record(
+        world.vehicle, WORKSHOP, "vehicle.odometer_reading", odometer_km=7_600, document_id="reading-1"
+    )
+
+
+def as_a_buyer(world: World) -> Evidence:
+    """Every event opened, but for the ids of documents."""
+    shown = {n: names_of(item, *BUYER_SEES_NOT) for n, item in enumerate(world.vehicle.history, 1)}
+    return world.chain.evidence(world.vehicle, shown=shown)
+
+
+def findings(world: World, evidence: Evidence) -> dict[str, tuple[int, ...]]:
+    account = judged(world, evidence).account
+    assert account is not None
+    return {finding.code: finding.events for finding in account.findings}
+
+
+def test_a_buyer_who_sees_no_ids_can_tell_what_is_corrected(world: World) -> None:
+    wrong = misread(world)
+    assert odometer(world, as_a_buyer(world)) is Ruling.INCONSISTENT
+    world.chain.record(
+        world.vehicle,
+        WORKSHOP,
+        "any.correction",
+        corrects=[wrong.digest.hex()],
+        corrects_document_id="reading-1",
+        reason="misread",
+        odometer_km=76_000,
+    )
+    assert findings(world, as_a_buyer(world))["corrected"] == (11, 12)
+    assert odometer(world, as_a_buyer(world)) is Ruling.CONSISTENT
+
+
+def test_a_digest_of_another_history_is_a_finding(world: World) -> None:
+    misread(world)
+    other = world.battery.history[0].digest.hex()
+    world.chain.record(
+        world.vehicle, WORKSHOP, "any.correction", corrects=[other], reason="misread", odometer_km=76_000
+    )
+    evidence = as_a_buyer(world)
+    assert findings(world, evidence)["correction-of-no-event"] == (12,)
+    assert odometer(world, evidence) is Ruling.NO_JUDGEMENT
+
+
+def test_a_later_event_is_not_corrected_before_it_was_attested(world: World) -> None:
+    world.chain.time += 2 * DAY
+    fields: dict[str, Json] = {"odometer_km": 7_600}
+    later = world.chain.issue(world.vehicle, WORKSHOP, "vehicle.odometer_reading", fields)
+    world.chain.record(
+        world.vehicle, WORKSHOP, "any.correction", corrects=[later.digest.hex()], reason="misread", odometer_km=76_000
+    )
+    world.chain.attest(world.vehicle, WORKSHOP, "vehicle.odometer_reading", later)
+    evidence = as_a_buyer(world)
+    assert findings(world, evidence)["correction-of-later-event"] == (11, 12)
+    assert odometer(world, evidence) is Ruling.NO_JUDGEMENT
+
+
+def test_another_member_corrects_nothing_by_a_digest(world: World) -> None:
+    wrong = misread(world)
+    world.chain.record(
+        world.vehicle,
+        CAR_MAKER,
+        "any.correction",
+        corrects=[wrong.digest.hex()],
+        reason="misread",
+        odometer_km=76_000,
+    )
+    evidence = as_a_buyer(world)
+    assert findings(world, evidence)["contradicted"] == (11, 12)
+    assert odometer(world, evidence) is Ruling.INCONSISTENT
+
+
+def test_another_member_attests_the_same_digest_and_draws_no_correction_to_himself(world: World) -> None:
+    wrong = misread(world)
+    world.chain.attest(world.vehicle, CAR_MAKER, "vehicle.lien", None, digest=wrong.digest)
+    world.chain.record(
+        world.vehicle,
+        WORKSHOP,
+        "any.correction",
+        corrects=[wrong.digest.hex()],
+        reason="misread",
+        odometer_km=76_000,
+    )
+    shown = {11: names_of(wrong, *BUYER_SEES_NOT)}
+    evidence = world.chain.evidence(world.vehicle, shown=shown)
+    assert findings(world, evidence)["corrected"] == (11, 13)
+    assert odometer(world, evidence) is Ruling.CONSISTENT
+
+
+def test_a_correction_of_a_repetition_corrects_the_event(world: World) -> None:
+    wrong = misread(world)
+    assert wrong.credential is not None
+    second = world.chain.keys[5] = generate_private_key(Algorithm.ES256, world.chain.random)
+    world.chain.add_key(WORKSHOP, second)
+    payload = parse_base64url(wrong.credential.jwt.split(".")[1], "payload")
+    again = replace(wrong.credential, jwt=sign_jws(payload, second, TYPE))
+    world.chain.attest(world.vehicle, WORKSHOP, "vehicle.odometer_reading", again)
+    world.chain.record(
+        world.vehicle,
+        WORKSHOP,
+        "any.correction",
+        corrects=[again.digest.hex()],
+        reason="misread",
+        odometer_km=76_000,
+    )
+    assert odometer(world, as_a_buyer(world)) is Ruling.CONSISTENT
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_an_erasure_by_another_member_is_no_erasure(world: World, hidden: bool) -> None:
+    lien = world.chain.record(world.vehicle, WORKSHOP, "vehicle.lien", lien_state="recorded")
+    world.chain.record(world.vehicle, CAR_MAKER, "any.erasure", erases=[lien.digest.hex()], reason="not nice")
+    found = findings(world, world.chain.evidence(world.vehicle, withheld=[11] if hidden else []))
+    assert "erased" not in found
+    assert found["erasure-claimed"] == (11, 12)
+    world.chain.record(world.vehicle, WORKSHOP, "any.erasure", erases=[lien.digest.hex()], reason="on request")
+    found = findings(world, world.chain.evidence(world.vehicle, withheld=[11] if hidden else []))
+    assert found["erased"] == (11, 13)
 
 
 @pytest.mark.parametrize("listed", [["work"], "odometer_km", None])
