@@ -5,7 +5,7 @@ Source: RFC 7515, 3.1 and 7.1; RFC 8725 (the algorithm follows from the key, the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ledger.credential.base64url import encode_base64url, parse_base64url
@@ -48,9 +48,21 @@ def sign_jws(payload: bytes, key: SigningKey, typ: str) -> str:
     Returns:
         The compact JWS.
     """
-    header = f'{{"alg":"{key.public.algorithm.value}","kid":"{key.public.key_id}","typ":"{typ}"}}'
+    return sign_jws_with(payload, key.public, typ, lambda message: sign(key, message))
+
+
+def sign_jws_with(payload: bytes, public: PublicKey, typ: str, signer: Callable[[bytes], bytes]) -> str:
+    """As ``sign_jws``, with a key that is kept elsewhere, e.g. in a device.
+
+    Args:
+        payload: JSON text of an object.
+        public: Whose private half signs.
+        typ: As above.
+        signer: Gives the 64 bytes of a signature in its one encoding.
+    """
+    header = f'{{"alg":"{public.algorithm.value}","kid":"{public.key_id}","typ":"{typ}"}}'
     signed = f"{encode_base64url(header.encode())}.{encode_base64url(payload)}"
-    return f"{signed}.{encode_base64url(sign(key, signed.encode()))}"
+    return f"{signed}.{encode_base64url(signer(signed.encode()))}"
 
 
 def parse_jws(text: str, what: str, *, max_characters: int) -> RawJws:
