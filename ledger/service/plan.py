@@ -24,11 +24,13 @@ from ledger.event import AssetReference, Document, Event
 from ledger.identifiers import parse_identifier
 from ledger.kinds import Kind, kind_by_name, next_status
 from ledger.proof.subject import SALT_BYTES, namespace_id, subject
+from ledger.rules.targets import ID_FIELDS, MAX_TARGETS
+from ledger.rules.types import names_of
 from ledger.service.knowledge import Draft, Knowledge, KnownAsset, namespace_ids
 from ledger.service.same_event import births_as, births_by_key, content_hash, event_key
 
 REGISTRAR_ROLE = "register"
-_TAKEN = ALWAYS_VISIBLE | RESERVED | {CLAIM_NAMES}
+_TAKEN = ALWAYS_VISIBLE | RESERVED | {CLAIM_NAMES, *ID_FIELDS.values()}
 
 
 class EventName(NamedTuple):
@@ -139,6 +141,7 @@ class Planner:
     def _plan_event(self, event: Event, scope: str, key: str, content: bytes, draft: Draft) -> PlannedEvent:
         kind = kind_by_name(event.kind)
         _check_names(event)
+        _check_targets(event, kind)
         self._knowledge.check_may_write(self._organisation, kind)
         self._check_issuer(event)
         known = self._knowledge.asset(event.asset, draft)
@@ -200,6 +203,13 @@ def _check_names(event: Event) -> None:
     taken = sorted(event.fields.keys() & _TAKEN)
     if taken:
         raise MalformedError("field", f"{', '.join(taken)}: not a name that a credential can disclose")
+
+
+def _check_targets(event: Event, kind: Kind) -> None:
+    """Refuse a correction that names more events than a verifier looks at: to him it would say nothing."""
+    for field_name in ID_FIELDS.keys() & set(kind.required):
+        if len(set(names_of(event.fields.get(field_name)))) > MAX_TARGETS:
+            raise MalformedError(field_name, f"names too many events: at most {MAX_TARGETS} are looked at")
 
 
 class _WrongIssuerError(NotAuthorisedError):

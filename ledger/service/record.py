@@ -38,6 +38,7 @@ from ledger.service.knowledge import Knowledge
 from ledger.service.members import Member
 from ledger.service.plan import EventName, Plan, PlannedEvent, Planner
 from ledger.service.rows import save_batch, save_sources
+from ledger.service.targets import Targets
 from ledger.store.database import Database
 from ledger.store.document_index import SourceDocument
 
@@ -94,6 +95,7 @@ class Recorder:
         self._knowledge = Knowledge(database)
         self._planner = Planner(member.organisation, self._knowledge)
         self._issuer = Issuer(member, {kind: contracts.log_name(kind) for kind in AssetType})
+        self._targets = Targets(member.organisation, database)
         self._batch, self._issued = Batch(), list[IssuedEvent]()
         self._sources: list[SourceDocument] = []
         self._flushes = 0
@@ -224,7 +226,8 @@ class Recorder:
             self._held.append((planned, carrier))
             return
         head = self._head(planned) if planned.needs_head else None
-        self._issued.append(self._issuer.issue(planned, carrier, head, int(self._clock()), self._batch))
+        aimed = self._targets.aim(planned, self._issued)
+        self._issued.append(self._issuer.issue(aimed, carrier, head, int(self._clock()), self._batch))
 
     def _issue_held(self) -> None:
         """Sign what was held back, as far as it can be signed in one wave; the rest stays held back.

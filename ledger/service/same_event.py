@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 
@@ -10,6 +11,7 @@ from ledger.credential.sd_jwt import CLAIM_NAMES
 from ledger.errors import RuleError
 from ledger.event import Document, Event, Json
 from ledger.kinds import all_kinds, kind_by_name
+from ledger.rules.targets import ID_FIELDS
 from ledger.service.read import IDENTITY
 
 _FRAME = frozenset({"occurred_at", "document_id", CLAIM_NAMES})
@@ -29,10 +31,16 @@ def content_hash(event: Event) -> bytes:
         "aliases": list(event.aliases) if birth else [],
         "occurred_at": event.occurred_at.isoformat(),
         "document_id": event.document_id,
-        "fields": {name: value for name, value in event.fields.items() if name not in own},
+        "fields": {name: value for name, value in _as_said(event.fields).items() if name not in own},
         "attachments": [[file.name, file.media_type] for file in event.attachments],
     }
     return sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")).digest()
+
+
+def _as_said(fields: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Fields with the ids by which the document named earlier events, where digests were signed in their place."""
+    ids = {naming: fields[name] for naming, name in ID_FIELDS.items() if name in fields}
+    return {name: value for name, value in {**fields, **ids}.items() if name not in ID_FIELDS.values()}
 
 
 def event_key(event: Event, content: bytes) -> str:

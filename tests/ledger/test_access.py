@@ -178,6 +178,10 @@ def test_an_unknown_field_is_private(section: str, field: str) -> None:
         ("any.transferred", "to_party", Tier.MEMBERS),
         ("battery.installed", "parent", Tier.MEMBERS),
         ("any.recalled", "recall_reference", Tier.PUBLIC),
+        ("any.correction", "corrects", Tier.LEGITIMATE_INTEREST),
+        ("any.correction", "corrects_document_id", Tier.MEMBERS),
+        ("any.erasure", "erases_document_id", Tier.MEMBERS),
+        ("battery.restored_waste", "corrects_document_id", Tier.MEMBERS),
         ("battery.commissioned", "PerformanceAndDurability.RemainingCapacity", Tier.LEGITIMATE_INTEREST),
         ("vehicle.built", "PerformanceAndDurability.RatedCapacity", Tier.PRIVATE),
         ("battery.commissioned", "/Battery_Passport/Extra", Tier.PRIVATE),
@@ -188,6 +192,14 @@ def test_an_unknown_field_is_private(section: str, field: str) -> None:
 )
 def test_tiers_are_looked_up_by_kind_then_log_then_any(kind: str, field: str, tier: Tier) -> None:
     assert tier_of(kind, field) is tier
+
+
+@pytest.mark.parametrize("kind", ["any.correction", "any.error_declaration", "any.erasure"])
+@pytest.mark.parametrize("reader", list(Tier))
+def test_who_sees_why_something_was_corrected_sees_what(kind: str, reader: Tier) -> None:
+    naming = "erases" if kind == "any.erasure" else "corrects"
+    assert sees(reader, tier_of(kind, naming)) == sees(reader, tier_of(kind, "reason"))
+    assert sees(reader, tier_of(kind, f"{naming}_document_id")) == sees(reader, tier_of(kind, "document_id"))
 
 
 def test_nothing_of_a_vehicle_is_public() -> None:
