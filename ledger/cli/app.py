@@ -30,7 +30,7 @@ from ledger.errors import (
     VerificationError,
     VinculumError,
 )
-from ledger.service.settings import Settings, load_settings
+from ledger.service.settings import FILE_NAME, Settings, load_settings
 from ledger.service.workspace import Workspace
 
 EXIT_DONE, EXIT_REFUSED, EXIT_MALFORMED, EXIT_UNDETERMINED, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
@@ -81,7 +81,11 @@ class Frame:
         """Open the home; everything is given back at the end.
 
         A person is asked for the passphrase at most once, and for that of a ``new`` home twice.
+
+        Raises: ConfigurationError, where there is no home, and it is not to be a ``new`` one.
         """
+        if not new and not (self.home / FILE_NAME).exists():
+            raise ConfigurationError(f"{self.home} is no home yet: run `vinculum init` first")
         asked = _ask_new if new else _ask
         prompt = cache(asked) if sys.stdin is not None and sys.stdin.isatty() else None
         with Workspace(self.settings, prompt) as workspace:

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ledger.cli import checking, giving, network, organisations, reading, recording
+from ledger.cli import checking, council, giving, keys, network, organisations, reading, recording
 from ledger.cli.app import (
     DEFAULT_HOME,
     EXIT_DONE,
@@ -43,7 +43,8 @@ app = typer.Typer(
 )
 for _part in (network, recording, reading, giving, checking):
     _part.register(app)
-organisations.register(app)
+for _part in (organisations, keys, council):
+    _part.register(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -8,7 +8,6 @@ from ledger.chain.node import node_status
 from ledger.cli.app import EXIT_DONE, EXIT_UNDETERMINED, Frame, command, frame_of
 from ledger.cli.output import utc
 from ledger.cli.settings_text import effective, template
-from ledger.errors import ConfigurationError
 from ledger.service.network import bring_down, bring_up, initialise
 from ledger.service.overview import Overview, overview
 from ledger.service.settings import FILE_NAME
@@ -43,7 +42,6 @@ def up(context: typer.Context) -> None:
     One operator, no consensus: the embedded chain shows the mechanics and is not for production.
     """
     frame = frame_of(context)
-    _check_home(frame)
     with frame.workspace() as workspace:
         with frame.output.progress("starting"):
             deployed = bring_up(workspace)
@@ -73,7 +71,6 @@ def down(context: typer.Context) -> None:
 def status(context: typer.Context) -> None:
     """Show how chain, contracts, index and outbox stand. Ends with 3 where the chain does not answer."""
     frame = frame_of(context)
-    _check_home(frame)
     with frame.workspace() as workspace:
         embedded = workspace.settings.chain.url is None
         node = node_status(frame.home / CHAIN) if embedded else None
@@ -88,11 +85,6 @@ def config(context: typer.Context) -> None:
     frame = frame_of(context)
     settings = frame.settings
     frame.output.result(settings.model_dump(mode="json"), effective(settings).rstrip("\n"))
-
-
-def _check_home(frame: Frame) -> None:
-    if not (frame.home / FILE_NAME).exists():
-        raise ConfigurationError(f"{frame.home} is no home yet: run `vinculum init` first")
 
 
 def _value(frame: Frame, found: Overview, pid: int | None) -> dict[str, object]:

@@ -26,6 +26,7 @@ from ledger.store.chain_index import Organisation
 
 PATIENCE_S = 60
 """How long a command waits for a delay to end; what waits longer is left open."""
+_GRACE_S = 60
 _POLL_S = 0.2
 _ADMINISTRATORS = Function("getAdministrators()", "address[]")
 
@@ -144,12 +145,18 @@ def confirm(workspace: Workspace, proposal: Proposal) -> Decision:
     return _carry(workspace, [draft], next(iter(names)))[0]
 
 
+def keys_here(workspace: Workspace) -> dict[str, bytes]:
+    """Addresses of the administrators' keystores in this home, by their names; whether they are in office or not."""
+    names = [name for name in workspace.keyring.names() if name.startswith(f"{COUNCIL}-")]
+    return {name: workspace.keyring.address(name) for name in names}
+
+
 def administrators(workspace: Workspace) -> list[str]:
     """Names of the keystores of administrators in this home.
 
     Raises: ConfigurationError, where there are none.
     """
-    names = [name for name in workspace.keyring.names() if name.startswith(f"{COUNCIL}-")]
+    names = list(keys_here(workspace))
     if not names:
         raise ConfigurationError("no keys of an administrator of the council are in this home")
     return names
@@ -163,10 +170,10 @@ def present_administrators(workspace: Workspace) -> dict[str, bytes]:
         NotAuthorisedError: None of them is one now.
     """
     present = set(workspace.client.call(workspace.contracts.consortium, _ADMINISTRATORS))
-    addresses = {name: workspace.keyring.address(name) for name in administrators(workspace)}
-    found = {name: address for name, address in addresses.items() if address in present}
+    names = administrators(workspace)
+    found = {name: address for name, address in keys_here(workspace).items() if address in present}
     if not found:
-        raise NotAuthorisedError(f"none of {', '.join(addresses)} is an administrator of the council now")
+        raise NotAuthorisedError(f"none of {', '.join(names)} is an administrator of the council now")
     return found
 
 
@@ -203,7 +210,7 @@ def _carry(workspace: Workspace, drafts: Sequence[_Draft], executor: str) -> lis
 def _conclude(workspace: Workspace, draft: _Draft, executor: str) -> Decision:
     """Execute once the delay is over, where that is soon; the last confirmation did it where there is none."""
     consortium, client, threshold = workspace.contracts.consortium, workspace.client, _threshold(workspace)
-    proposal, deadline = proposal_id(draft.action, draft.salt), time.monotonic() + 2 * PATIENCE_S
+    proposal, deadline = proposal_id(draft.action, draft.salt), time.monotonic() + PATIENCE_S + _GRACE_S
     while time.monotonic() < deadline:
         (_, ready_at, executed_at), confirmed = client.call(consortium, PROPOSAL, proposal)
         missing, now = max(threshold - len(confirmed), 0), client.header().timestamp

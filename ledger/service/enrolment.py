@@ -20,7 +20,7 @@ from ledger.chain import contracts as calls
 from ledger.chain.actions import parse_action
 from ledger.credential.jose import PublicKey, parse_private_key
 from ledger.errors import ConfigurationError, MalformedError
-from ledger.kinds import roles_mask
+from ledger.kinds import role_bit, role_names, roles_mask
 from ledger.proof.subject import namespace_id
 from ledger.service.council import Decision, administrators, decide_all
 from ledger.service.directory import namespaces
@@ -54,11 +54,13 @@ class Enrolled:
 
     Attributes:
         number: In ``Consortium``; proposed only, until it is admitted.
+        roles: Names of the roles that it has, or would have.
         admitted: Whether it is a member now; its issuer key is published then.
         left_open: What has yet to be confirmed, or waits out its delay: the admission, or its namespaces.
     """
 
     number: int
+    roles: tuple[str, ...]
     admitted: bool
     left_open: tuple[Decision, ...] = ()
 
@@ -114,17 +116,23 @@ def enrol_all(workspace: Workspace, enrolments: Sequence[Enrolment]) -> list[Enr
     numbers = _numbers(workspace)
     assigned = _complete(workspace, [one for one in candidates if one.account in numbers], numbers)
     return [
-        Enrolled(numbers[one.account], True, _open(assigned.get(one.account, ())))
+        Enrolled(numbers[one.account], _roles(workspace, numbers[one.account]), True, _open(assigned[one.account]))
         if one.account in numbers
-        else Enrolled(parse_action(admissions[one.account]).arguments["id"], False, _open([decisions[one.account]]))
+        else _proposed_only(one, decisions[one.account])
         for one in candidates
     ]
+
+
+def _proposed_only(one: _Candidate, decision: Decision) -> Enrolled:
+    number = int(parse_action(decision.action).arguments["id"])
+    return Enrolled(number, tuple(one.enrolment.roles), False, (decision,))
 
 
 def _check_all(workspace: Workspace, enrolments: Sequence[Enrolment]) -> None:
     """Refuse what cannot be enrolled before any key is made or anything is published."""
     administrators(workspace)
-    names, numbers = [one.name for one in enrolments], _numbers(workspace)
+    workspace.projector.sync()
+    names = [one.name for one in enrolments]
     for one in enrolments:
         roles_mask(one.roles)
         if one.name.startswith(f"{COUNCIL}-"):
@@ -132,26 +140,25 @@ def _check_all(workspace: Workspace, enrolments: Sequence[Enrolment]) -> None:
         if names.count(one.name) > 1:
             raise ConfigurationError(f"{one.name!r} stands there twice")
         if one.name in workspace.keyring.names():
-            _check_unfinished(workspace, one.name, numbers.get(workspace.keyring.address(one.name)))
+            _check_unfinished(workspace, one.name)
 
 
-def _check_unfinished(workspace: Workspace, name: str, number: int | None) -> None:
+def _check_unfinished(workspace: Workspace, name: str) -> None:
     """Refuse an organisation whose keys are here, unless it is still to be admitted or lacks its issuer key."""
-    if number is None:
-        return
     with workspace.database.read() as session:
-        if session.get(IssuerKey, (number, _issuer(workspace, name).thumbprint)) is not None:
-            raise ConfigurationError(f"there are keys for {name!r} already: it is organisation {number}")
+        account = session.get(Account, workspace.keyring.address(name))
+        if account is not None and not account.organisation:
+            raise ConfigurationError(f"there are keys for {name!r} already, and their account was taken away")
+        own = None if account is None else (account.organisation, _issuer(workspace, name).thumbprint)
+        if account is not None and session.get(IssuerKey, own) is not None:
+            raise ConfigurationError(f"there are keys for {name!r} already: it is organisation {account.organisation}")
 
 
 def _prepare(workspace: Workspace, enrolment: Enrolment) -> _Candidate:
-    """Make keys, where there are none yet, and publish the profile."""
+    """Make keys, where there are none yet, and the profile."""
     keyring, name = workspace.keyring, enrolment.name
     keys = keyring.unlock(name) if name in keyring.names() else keyring.create(name, os.urandom(32), new_secrets())
     profile = encode_profile(profile_of(name, enrolment.title, keys.secrets))
-    with Batch() as batch:
-        batch.add(profile, "profile.json")
-        batch.put(workspace.documents)
     return _Candidate(enrolment, keyring.address(name), _issuer(workspace, name), profile)
 
 
@@ -160,17 +167,27 @@ def _issuer(workspace: Workspace, name: str) -> PublicKey:
 
 
 def _admissions(workspace: Workspace, candidates: Sequence[_Candidate]) -> dict[bytes, bytes]:
-    """The actions that admit whoever is no member yet, by account; what is proposed already stays as it is."""
+    """The actions that admit whoever is no member yet, by account; what is proposed already stays as it is.
+
+    Profiles are in the store before anybody sees their digests.
+    """
     members, taken = _numbers(workspace), _taken(workspace)
     proposed = _proposed(workspace)
-    free = count(1 + max((*taken, *proposed.values()), default=0))
+    free = (number for number in count(1 + max(taken, default=0)) if number not in proposed.values())
     found = {}
     for one in candidates:
         if one.account not in members:
+            _publish_profile(workspace, one.profile)
             own = (action for action, number in proposed.items() if number not in taken)
             same = (action for action in own if action == one.admission(proposed[action]))
             found[one.account] = next(same, None) or one.admission(next(free))
     return found
+
+
+def _publish_profile(workspace: Workspace, profile: bytes) -> None:
+    with Batch() as batch:
+        batch.add(profile, "profile.json")
+        batch.put(workspace.documents)
 
 
 def _proposed(workspace: Workspace) -> dict[bytes, int]:
@@ -196,9 +213,9 @@ def _complete(
             task.result()
         decisions = [] if decided is None else decided.result()
     workspace.projector.sync()
-    found: dict[bytes, list[Decision]] = {}
+    found: dict[bytes, list[Decision]] = {one.account: [] for one in admitted}
     for (account, _), decision in zip(actions, decisions, strict=True):
-        found.setdefault(account, []).append(decision)
+        found[account].append(decision)
     return found
 
 
@@ -215,6 +232,12 @@ def _numbers(workspace: Workspace) -> dict[bytes, int]:
     workspace.projector.sync()
     with workspace.database.read() as session:
         return {row.address: row.organisation for row in session.exec(select(Account)).all() if row.organisation}
+
+
+def _roles(workspace: Workspace, number: int) -> tuple[str, ...]:
+    with workspace.database.read() as session:
+        mask = session.get_one(Organisation, number).roles
+    return tuple(name for name in role_names() if mask >> role_bit(name) & 1)
 
 
 def _taken(workspace: Workspace) -> set[int]:

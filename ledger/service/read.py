@@ -18,7 +18,6 @@ from ledger.credential.capsule_format import CapsuleReference, commit_key
 from ledger.credential.disclosure import Disclosure, parse_disclosure
 from ledger.credential.grant import open_grant, verify_grant
 from ledger.credential.grant_format import parse_grant
-from ledger.credential.jose import PublicKey, parse_jwk
 from ledger.credential.jws import RawJws
 from ledger.credential.recipient import RecipientPrivateKey
 from ledger.credential.sd_jwt import SdJwt, parse_sd_jwt
@@ -27,6 +26,7 @@ from ledger.event import AssetType
 from ledger.kinds import Kind, kind_by_number, status_name
 from ledger.service.bounded_cache import BoundedCache
 from ledger.service.contracts import Contracts
+from ledger.service.grantors import GrantorKeys
 from ledger.service.members import Profile, digest_profile, parse_profile
 from ledger.store.chain_index import Attestation, Organisation
 from ledger.store.database import Database
@@ -116,6 +116,7 @@ class Reader:
     ) -> None:
         self._database, self._documents, self._contracts = database, documents, contracts
         self._keys = {key.public.thumbprint.hex(): key for key in keys}
+        self._grantors = GrantorKeys(database, documents)
         self._profile = lru_cache(maxsize=1024)(self._read_profile)
         self._capsule_keys: BoundedCache[str, bytes] = BoundedCache(MAX_KNOWN_KEYS, lambda _: 1)
 
@@ -218,7 +219,7 @@ class Reader:
         for row in rows:
             try:
                 keys = self._open_grant(row, capsule_cid)
-            except VerificationError:
+            except (VerificationError, MissingError):
                 continue  # anybody may grant what does not open
             for cid, key in keys.items():
                 self._capsule_keys.put(cid, key)
@@ -228,14 +229,12 @@ class Reader:
 
     def _open_grant(self, row: Grant, capsule_cid: str) -> dict[str, bytes]:
         """The keys of all capsules of a grant, as the rest of its batch is mostly read next; or of this one alone."""
-        grant, issuer, private = parse_grant(row.body), self._issuer_key(row.grantor), self._keys[row.recipient]
+        grant, private = parse_grant(row.body), self._keys[row.recipient]
+        issuer = self._grantors.key(grant)
         try:
             return open_grant(verify_grant(grant, issuer), private)
         except VerificationError:  # another item may be false
             return open_grant(verify_grant(grant.only(capsule_cid), issuer), private)
-
-    def _issuer_key(self, organisation: int) -> PublicKey:
-        return parse_jwk(self.profile(organisation).issuer_jwk)
 
     def _read_profile(self, organisation: int) -> Profile:
         with self._database.read() as session:

@@ -28,8 +28,8 @@ from tests.ledger.cli.state import state_of
 COMMANDS = [
     *("init", "up", "down", "status", "config", "record", "ingest", "history", "show", "grant", "evidence", "export"),
     *("verify", "audit", "trust export", "trust show", "trust fingerprint", "org add", "org list", "org show"),
-    *("org suspend", "org resume", "org roles", "key list", "key add", "key revoke", "key limit", "namespace assign"),
-    "namespace list",
+    *("org suspend", "org resume", "org roles", "key list", "key add", "key revoke", "key limit", "key rotate"),
+    *("namespace assign", "namespace list", "council list", "council confirm"),
 ]
 
 
@@ -81,8 +81,23 @@ def test_bad_settings_say_what_is_wrong(quick: Path, tmp_path: Path, text: str) 
     assert "vinculum.toml" in ran.err
 
 
-@pytest.mark.parametrize("words", [("up",), ("status",)])
-def test_without_a_home(quick: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("up",),
+        ("down",),
+        ("status",),
+        ("org", "add", "cell-maker"),
+        ("org", "list"),
+        ("key", "rotate", "cell-maker"),
+        ("council", "list"),
+        ("council", "confirm", "0x123456"),
+        ("history", "VCU4EZ7R9K1004176"),
+        ("ingest", EXAMPLES / "vehicle" / "built.json", "--as", "cell-maker"),
+        ("audit",),
+    ],
+)
+def test_without_a_home(quick: Path, tmp_path: Path, words: tuple[str | Path, ...]) -> None:
     ran = run("--home", tmp_path / "none", *words)
     assert ran.code == 2
     assert "vinculum init" in ran.err

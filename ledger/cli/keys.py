@@ -1,0 +1,153 @@
+"""``key``: the keys with which an organisation signs its credentials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ledger.cli.app import command, frame_of, group
+from ledger.cli.council import tell
+from ledger.cli.options import read_limited, read_moment
+from ledger.cli.output import utc
+from ledger.credential.base64url import encode_base64url, parse_base64url
+from ledger.credential.jose import parse_jwk
+from ledger.errors import ConfigurationError, MalformedError
+from ledger.service.council import revoke_from
+from ledger.service.directory import Listed, find_organisation, issuer_keys
+from ledger.service.issuer_keys import (
+    ALGORITHM_NUMBERS,
+    NO_END,
+    add_issuer_key,
+    limit_issuer_key,
+    revoke_issuer_key,
+    rotate_issuer_key,
+)
+from ledger.store.chain_index import IssuerKey
+from ledger.strict_json import parse_json
+
+MAX_JWK_BYTES = 16 * 1024
+_ALGORITHMS = {number: algorithm for algorithm, number in ALGORITHM_NUMBERS.items()}
+Name = Annotated[str, typer.Argument(help="Organisation, by its number, the name of its keys, or its name.")]
+KeyId = Annotated[str, typer.Argument(help="Thumbprint of the key (RFC 7638), hex or base64url.")]
+
+key_app = group("Keys that sign credentials.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(key_app, name="key")
+
+
+@command(key_app, "list", "vinculum key list cell-maker")
+def list_keys(context: typer.Context, organisation: Name) -> None:
+    """List the credential keys of an organisation, oldest first."""
+    frame = frame_of(context)
+    with frame.workspace() as workspace:
+        keys = [key_value(key) for key in issuer_keys(workspace, find_organisation(workspace, organisation).number)]
+    rows = [[key[name] for name in ("thumbprint", "algorithm", "state")] for key in keys]
+    frame.output.result(keys, frame.output.table(("thumbprint", "algorithm", ""), rows))
+
+
+@command(key_app, "add", "vinculum key add cell-maker device.jwk")
+def add_key(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of the organisation's keys here.")],
+    jwk: Annotated[Path, typer.Argument(help="The public key as a JWK file.", exists=True, dir_okay=False)],
+) -> None:
+    """Publish another public key of an organisation: a device's or a hardware module's. Valid from now on."""
+    frame = frame_of(context)
+    key = parse_jwk(parse_json(read_limited(jwk, MAX_JWK_BYTES, "JWK"), what="JWK"))
+    with frame.workspace() as workspace:
+        add_issuer_key(workspace, name, key)
+    frame.output.result({"thumbprint": key.thumbprint}, f"key {key.thumbprint.hex()} is valid from now on")
+
+
+@command(
+    key_app, "revoke", "vinculum key revoke cell-maker 3f9c…", "vinculum key revoke 1 3f9c… --from 2026-11-01T00:00:00Z"
+)
+def revoke(
+    context: typer.Context,
+    organisation: Name,
+    key: KeyId,
+    since: Annotated[
+        str | None, typer.Option("--from", help="By the council, from this time in the past; later uses are disputed.")
+    ] = None,
+) -> None:
+    """Revoke a credential key: from now on by its organisation, or from a past time by the council."""
+    frame = frame_of(context)
+    thumbprint = _thumbprint(key)
+    with frame.workspace() as workspace:
+        one = find_organisation(workspace, organisation)
+        if since is not None:
+            moment = int(read_moment(since).timestamp())
+            tell(frame, revoke_from(workspace, one.number, thumbprint, moment), f"revoked from {utc(moment)}")
+            return
+        name = _keystore(one)
+        revoke_issuer_key(workspace, name, thumbprint)
+        lacks = workspace.member(name).issuer.public.thumbprint == thumbprint
+    hint = f"; nothing can be signed until `vinculum key rotate {name}`" if lacks else ""
+    text = f"key {thumbprint.hex()} is revoked from now on{hint}"
+    frame.output.result({"thumbprint": thumbprint, "revoked": True}, text)
+
+
+@command(key_app, "rotate", "vinculum key rotate cell-maker")
+def rotate(context: typer.Context, organisation: Name) -> None:
+    """Sign with a new key from now on; the old one ends, and what it signed still verifies.
+
+    Nothing else may write for the organisation meanwhile. After a crash, start it again.
+    """
+    frame = frame_of(context)
+    with frame.workspace() as workspace, frame.output.progress("rotating"):
+        name = _keystore(find_organisation(workspace, organisation))
+        done = rotate_issuer_key(workspace, name)
+    ended = "".join(f"\nkey {encode_base64url(one)} ends" for one in done.ended)
+    text = f"{name} signs with key {encode_base64url(done.thumbprint)} from now on{ended}"
+    frame.output.result({"thumbprint": done.thumbprint, "ended": done.ended, "continued": done.continued}, text)
+
+
+@command(key_app, "limit", "vinculum key limit cell-maker 3f9c… --until 2027-01-01T00:00:00Z")
+def limit(
+    context: typer.Context,
+    organisation: Name,
+    key: KeyId,
+    until: Annotated[str, typer.Option("--until", help="When it ends (RFC 3339); only ever earlier than before.")],
+) -> None:
+    """Let a credential key end at a time."""
+    frame = frame_of(context)
+    thumbprint, moment = _thumbprint(key), int(read_moment(until).timestamp())
+    with frame.workspace() as workspace:
+        limit_issuer_key(workspace, _keystore(find_organisation(workspace, organisation)), thumbprint, moment)
+    frame.output.result(
+        {"thumbprint": thumbprint, "valid_until": moment}, f"key {thumbprint.hex()} ends at {utc(moment)}"
+    )
+
+
+def key_value(row: IssuerKey) -> dict[str, object]:
+    """A credential key for machines, with its state in words."""
+    end = "without end" if row.valid_until == NO_END else f"until {utc(row.valid_until)}"
+    state = f"revoked from {utc(row.revoked_from)}" if row.revoked_from else f"valid from {utc(row.valid_from)} {end}"
+    return {
+        "thumbprint": encode_base64url(row.thumbprint),
+        "algorithm": str(_ALGORITHMS.get(row.algorithm, row.algorithm)),
+        "valid_from": row.valid_from,
+        "valid_until": None if row.valid_until == NO_END else row.valid_until,
+        "revoked_from": row.revoked_from or None,
+        "state": state,
+    }
+
+
+def _thumbprint(text: str) -> bytes:
+    try:
+        if len(text.removeprefix("0x")) == 64:
+            return bytes.fromhex(text.removeprefix("0x"))
+        return parse_base64url(text, "thumbprint", size=32)
+    except (ValueError, MalformedError):
+        raise ConfigurationError(f"{text!r} is no thumbprint: 64 hex digits or 43 characters of base64url") from None
+
+
+def _keystore(one: Listed) -> str:
+    if one.keystore is None:
+        raise ConfigurationError(f"the keys of organisation {one.number} are not in this home")
+    return one.keystore
