@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,18 +11,15 @@ from sqlalchemy import select as select_core
 from sqlalchemy.dialects import sqlite
 from sqlmodel import Session, col, select
 
-from ipfs.cid import cid_from_digest, parse_cid
-from ipfs.store import DocumentStore, read_file
+from ipfs.cid import cid_from_digest
+from ipfs.store import DocumentStore
 from ledger.chain.projection import state_of
 from ledger.credential.binding import Place, log_name, schema_of, verify_binding
-from ledger.credential.capsule import OpenedCapsule, open_capsule
-from ledger.credential.capsule_format import CapsuleReference
 from ledger.credential.sd_jwt import Disclosed, RawSdJwt, parse_sd_jwt, verify_sd_jwt
 from ledger.errors import (
     BindingError,
     IssuerError,
     MalformedError,
-    MissingError,
     SignatureError,
     SourceError,
     VerificationError,
@@ -33,10 +30,10 @@ from ledger.proof.fold import EMPTY_HEAD
 from ledger.service.audit.batches import credential_row, parse_payload
 from ledger.service.audit.identity import verify_birth
 from ledger.service.audit.keys import CapsuleKeys, IssuerKeys
+from ledger.service.audit.opening import CapsuleOpener
 from ledger.service.audit.report import Findings
 from ledger.service.audit.said import said_rows
 from ledger.service.contracts import Contracts
-from ledger.service.read import MAX_CAPSULE_BYTES
 from ledger.store.chain_index import Attestation
 from ledger.store.columns import table_of
 from ledger.store.database import Database
@@ -69,7 +66,8 @@ class ContentWalk:
     """Checks every credential of the second index, and fills the assets and events that they tell of."""
 
     def __init__(self, home: Home, issuers: IssuerKeys, capsules: CapsuleKeys, findings: Findings) -> None:
-        self._home, self._issuers, self._capsules, self._findings = home, issuers, capsules, findings
+        self._home, self._issuers, self._findings = home, issuers, findings
+        self._opener = CapsuleOpener(home.documents, capsules, findings)
 
     def run(self) -> None:
         """Births first: what happens to an asset later is told by its identifier."""
@@ -121,7 +119,7 @@ class ContentWalk:
             jwt = self._home.documents.get(cid_from_digest(row.digest)).decode("ascii")
             kind = kind_by_number(row.kind)
             payload = parse_payload(jwt)
-            disclosures, files = self._open(session, payload.binding.capsule, place)
+            disclosures, files = self._opener.open(session, payload.binding.capsule, place)
             raw = parse_sd_jwt("~".join((jwt, *disclosures, "")))
             shown = verify_sd_jwt(raw, self._issuers.key(payload.key_id))
             attested = self._verify_places(session, row, kind, shown, place)
@@ -131,30 +129,6 @@ class ContentWalk:
         self._findings.count("credentials verified")
         if disclosures and (attested or _is_pending(live, row)):
             self._tell(session, row, kind, raw, shown, files)
-
-    def _open(
-        self, session: Session, reference: CapsuleReference, place: str
-    ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-        """Read the capsule to its end; its disclosures and its attachments, none where no key opens it."""
-        try:
-            key = self._capsules.key(session, reference)
-        except MissingError:
-            self._findings.count("capsules closed")
-            for _ in read_file(self._home.documents, parse_cid(reference.cid), MAX_CAPSULE_BYTES):
-                pass
-            return (), ()
-        except VinculumError as error:
-            self._findings.add("key-false", place, f"no grant opens its capsule: {error}")
-            return (), ()
-        try:
-            sealed = read_file(self._home.documents, parse_cid(reference.cid), MAX_CAPSULE_BYTES)
-            opened = open_capsule(sealed, key, reference)
-            files = tuple((one.name, one.media_type) for one in _drain(opened))
-        except VinculumError as error:
-            self._findings.add("capsule", place, f"its capsule {reference.cid} is not what it commits to: {error}")
-            return (), ()
-        self._findings.count("capsules opened")
-        return opened.manifest.disclosures, files[1:] if opened.manifest.document is not None else files
 
     def _verify_places(self, session: Session, row: Credential, kind: Kind, shown: Disclosed, place: str) -> bool:
         """Compare a credential with every attestation of it.
@@ -218,14 +192,6 @@ class ContentWalk:
         if not rows:
             self._findings.count("events not recognisable")
         _insert(session, SourceEvent, rows)
-
-
-def _drain(opened: OpenedCapsule) -> Iterator[Any]:
-    """Read every file to its end, so that every hash is checked; yields their descriptions."""
-    for description, pieces in opened.files:
-        for _ in pieces:
-            pass
-        yield description
 
 
 def _is_pending(live: Session, row: Credential) -> bool:

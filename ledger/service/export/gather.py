@@ -18,7 +18,8 @@ from ledger.proof.merkle import inclusion_path
 from ledger.proof.slots import namespace_element_slot, namespace_slot
 from ledger.proof.subject import namespace_id
 from ledger.service.export.history import KEY_EVENTS, NAMESPACE_EVENT, ORGANISATION_EVENTS, HistoryEvent
-from ledger.service.export.state import Namespace, encode_state, namespaces_of, wanted_slots
+from ledger.service.export.state import Namespace, namespaces_of
+from ledger.service.export.state_file import encode_state, wanted_slots
 from ledger.service.members import encode_profile
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import GovernanceEvent, IssuerKey

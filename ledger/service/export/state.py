@@ -6,7 +6,7 @@ Its proofs have the form that they have in evidence files, and are read and veri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -22,7 +22,6 @@ from ledger.proof.evidence_slots import read_grants
 from ledger.proof.slots import (
     IssuerKeyRecord,
     NamespaceGrant,
-    issuer_key_slot,
     mapping_slot,
     word_of,
 )
@@ -90,27 +89,6 @@ def organisation_slots(organisation: int) -> tuple[bytes, bytes]:
     """The two slots of an organisation's record: roles, time and suspension; digest of its profile."""
     first = mapping_slot(word_of(organisation), ORGANISATIONS_SLOT)
     return first, word_of(int.from_bytes(first, "big") + 1)
-
-
-def encode_state(
-    parts: Mapping[str, Json],
-    keys: Sequence[tuple[int, Mapping[str, str]]],
-    organisations: Sequence[tuple[int, str | None]],
-    namespaces: Sequence[Namespace],
-) -> bytes:
-    """Write a state file.
-
-    Args:
-        parts: ``chain_id``, ``header``, ``finality`` and ``accounts`` as evidence files have them.
-        keys: Organisation and JWK.
-        organisations: Number, and the text of its profile where it is known.
-        namespaces: Scheme and prefix.
-    """
-    named: list[Json] = [{"organisation": number, "profile": profile} for number, profile in organisations]
-    issuers: list[Json] = [{"organisation": number, "jwk": dict(jwk)} for number, jwk in keys]
-    prefixes: list[Json] = [{"scheme": scheme, "prefix": prefix} for scheme, prefix in namespaces]
-    rest: dict[str, Json] = {"issuers": issuers, "organisations": named, "namespaces": prefixes}
-    return canonical_json({"type": MEDIA_TYPE, "version": VERSION, **parts, **rest})
 
 
 def verify_state_file(data: bytes, trust: Trust) -> State:
@@ -235,12 +213,6 @@ def _namespaces(value: Json, proven: ProvenState) -> Iterator[tuple[Namespace, t
         if not prefix.isascii():
             raise MalformedError("state file", "a prefix outside ASCII", f"{at}/prefix")
         yield (scheme, prefix), read_grants(namespace_id(scheme, prefix), proven.consortium_value)
-
-
-def wanted_slots(keys: Iterable[KeyName], organisations: Iterable[int]) -> set[bytes]:
-    """The slots that keys and organisations need; those of namespaces depend on what is recorded."""
-    slots = {issuer_key_slot(number, thumbprint) for number, thumbprint in keys}
-    return slots.union(*(organisation_slots(number) for number in organisations))
 
 
 def namespaces_of(account: Account) -> tuple[Namespace, ...]:
