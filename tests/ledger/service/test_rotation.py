@@ -74,6 +74,7 @@ def next_second(workspace: Workspace) -> None:
 def test_old_and_new_events_verify_and_nothing_is_overwritten(workspace: Workspace, asset: AssetReference) -> None:
     record(workspace, "maker", document(birth(asset)), to=("other",))
     before, old = files(workspace, "maker"), thumbprint(workspace)
+    earlier = build_evidence(workspace, workspace.reader().asset(asset.identifier), Tier.AUTHORITIES)
     done = rotate_issuer_key(workspace, "maker")
     assert (done.ended, done.continued) == ((old,), False)
     assert done.thumbprint == thumbprint(workspace) != old
@@ -89,6 +90,7 @@ def test_old_and_new_events_verify_and_nothing_is_overwritten(workspace: Workspa
     assert verdict.outcome is Outcome.VERIFIED, verdict.reason
     assert verdict.account is not None
     assert [one.state for one in verdict.account.events] == [EventState.OPENED, EventState.OPENED]
+    assert judge(earlier, trust, now=int(time.time())).outcome is Outcome.VERIFIED
     assert not any(Mark.DISPUTED in one.marks for one in verdict.account.events)
     assert audit(workspace).differences == ()
 
