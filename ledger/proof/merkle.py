@@ -219,7 +219,8 @@ def verify_consistency(size1: int, size2: int, root1: bytes, root2: bytes, path:
         raise MalformedError("consistency path", f"from {size1} to {size2} entries")
     _check_path(path, "consistency path", _consistency_length(size1, size2))
     if size1 in (0, size2):
-        found = (EMPTY_ROOT, root2) if size1 == 0 else (root2, root2)
+        newer = root2 if size2 else EMPTY_ROOT
+        found = (newer if size1 else EMPTY_ROOT, newer)
     else:
         found = _roots_from_consistency_path(size1, size2, root1, path)
     if found != (root1, root2):
