@@ -164,6 +164,19 @@ def commit_seal_hash(header: RawHeader) -> bytes:
     return _hash_with(header, QbftExtra(extra.vanity, extra.validators, extra.vote, extra.round, ()))
 
 
+def qbft_hashes(header: RawHeader, extra: QbftExtra) -> tuple[bytes, bytes]:
+    """Compute commit-seal hash and block hash of a QBFT block other than the genesis, 32 bytes each, in one go.
+
+    Args:
+        header: Parsed.
+        extra: Its extra data, parsed.
+    """
+    sealed = _hash_with(header, QbftExtra(extra.vanity, extra.validators, extra.vote, extra.round, ()))
+    if not extra.round:
+        return sealed, sealed
+    return sealed, _hash_with(header, QbftExtra(extra.vanity, extra.validators, extra.vote, 0, ()))
+
+
 def parse_qbft_extra(data: bytes) -> QbftExtra:
     """Parse the extra data of a QBFT header.
 
