@@ -30,7 +30,8 @@
         ├── SourceTimeoutError       no answer in the time given
         ├── MissingError             it answers, but does not have it
         ├── TooLargeError            the answer is over the limit
-        └── RejectedError            it answers that it will not (with its own words)
+        ├── RejectedError            it answers that it will not (with its own words)
+        └── QueueFullError           a bounded queue takes no more until something is delivered
 
 Errors carry values and build their own message.
 """
@@ -219,3 +220,7 @@ class TooLargeError(SourceError):
 
 class RejectedError(SourceError):
     """The source answers that it will not, in its own words."""
+
+
+class QueueFullError(SourceError):
+    """A bounded queue takes no more until something is delivered; what was offered is not in it, nothing else is lost."""

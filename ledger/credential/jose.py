@@ -177,6 +177,11 @@ def sign(key: SigningKey, message: bytes) -> bytes:
     if isinstance(key.private, ed25519.Ed25519PrivateKey):
         return key.private.sign(message)
     r, s = decode_dss_signature(key.private.sign(message, _SHA256_DETERMINISTIC))
+    return lower_half(r, s)
+
+
+def lower_half(r: int, s: int) -> bytes:
+    """Write an ES256 signature in its one encoding, 64 bytes, whichever half of the order ``s`` lies in."""
     s = min(s, _ORDERS[Algorithm.ES256] - s)
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
