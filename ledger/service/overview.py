@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import func, select
@@ -22,7 +21,7 @@ class Overview:
 
     Attributes:
         chain_url: Where the node answers; None where it does not.
-        trouble: Why the chain cannot be asked; empty where it can.
+        trouble: Why the chain cannot be asked, or not be followed; empty where it can.
         chain_id: As the node says.
         height: The chain's.
         consortium: Address of the contract, 20 bytes.
@@ -45,7 +44,7 @@ class Overview:
 
 def overview(workspace: Workspace) -> Overview:
     """Ask everything once; a chain that is away leaves what the index knows."""
-    _follow(workspace)
+    trouble = _follow(workspace)
     tables = {"organisations": Organisation, "assets": Asset, "attestations": Attestation, "documents": SourceDocument}
     with workspace.database.read() as session:
         counted = {
@@ -57,16 +56,21 @@ def overview(workspace: Workspace) -> Overview:
         for (address,) in session.execute(select(col(Account.address))):
             for state, number in counts(session, address).items():
                 states[state] = states.get(state, 0) + number
-    found = Overview(counted=counted, outbox=states)
+    found = Overview(trouble=trouble, counted=counted, outbox=states)
     if block is not None:
         found = replace(found, followed=block.number, followed_at=block.timestamp)
     return _with_chain(workspace, found)
 
 
-def _follow(workspace: Workspace) -> None:
-    """Bring the index up to the chain, where that answers."""
-    with suppress(SourceError, ConfigurationError):
+def _follow(workspace: Workspace) -> str:
+    """Bring the index up to the chain, where that answers; say why it cannot be, where it is not the chain's fault."""
+    try:
         workspace.projector.sync()
+    except ConfigurationError as error:
+        return str(error)
+    except SourceError:
+        pass
+    return ""
 
 
 def _with_chain(workspace: Workspace, found: Overview) -> Overview:

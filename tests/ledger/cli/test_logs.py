@@ -78,6 +78,8 @@ def test_a_home_that_was_not_told_says_so_and_then_follows(replaced: Replaced) -
         assert ran.code == 2, ran
         assert "vinculum log follow" in ran.err
         assert new in ran.err
+    status = run("--home", replaced.behind, "status")
+    assert (status.code, "vinculum log follow" in status.out) == (3, True)
     followed = run("--home", replaced.behind, "log", "follow", "--json").json
     assert [(one["address"], one["generation"]) for one in followed["added"]] == [(new, 1)]
     assert run("--home", replaced.behind, "org", "list").code == 0
