@@ -104,12 +104,25 @@ def _parse_text(text: str) -> Checkpoint:
     if not 3 <= len(lines) <= 3 + MAX_EXTENSIONS or not all(lines):
         raise MalformedError(_WHAT, "not origin, size, root and a few more lines")
     origin, size, root, *extensions = lines
-    if not _SIZE.fullmatch(size) or int(size) > MAX_SIZE:
-        raise MalformedError(_WHAT, "the size is not a number without leading zeros")
+    entries = parse_size(size, _WHAT)
     digest = notes.parse_base64(root, _WHAT)
     if len(digest) != HASH_BYTES:
         raise MalformedError(_WHAT, f"a root of {len(digest)} bytes")
-    return Checkpoint(origin, int(size), digest, tuple(extensions))
+    return Checkpoint(origin, entries, digest, tuple(extensions))
+
+
+def parse_size(text: str, what: str) -> int:
+    """Read the size of a tree in its one decimal form.
+
+    Args:
+        text: *Untrusted*.
+        what: The thing being parsed, for the message.
+
+    Raises: MalformedError, for a leading zero, a sign, or more than ``MAX_SIZE``.
+    """
+    if not _SIZE.fullmatch(text) or int(text) > MAX_SIZE:
+        raise MalformedError(what, "the size is not a number without leading zeros")
+    return int(text)
 
 
 def parse_vkey(text: str) -> VerifierKey:

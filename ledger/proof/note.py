@@ -130,6 +130,22 @@ def parse_note(data: bytes | str) -> Note:
     return Note(text + "\n", tuple(map(_parse_signature, signatures)))
 
 
+def parse_signature_lines(data: bytes | str) -> tuple[NoteSignature, ...]:
+    """Parse signature lines without the text that they stand under, as a witness answers with.
+
+    Args:
+        data: *Untrusted*.
+
+    Raises:
+        MalformedError: Not one to ``MAX_SIGNATURES`` signature lines.
+    """
+    text = parse_text(data)
+    lines = text[:-1].split("\n")
+    if not text.endswith("\n") or len(lines) > MAX_SIGNATURES:
+        raise MalformedError(_WHAT, f"not one to {MAX_SIGNATURES} signature lines")
+    return tuple(map(_parse_signature, lines))
+
+
 def encode_note(note: Note) -> str:
     """Write a note; ``parse_note`` returns the same value."""
     return f"{note.text}\n{''.join(signature.line for signature in note.signatures)}"
