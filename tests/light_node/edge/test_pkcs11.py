@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pkcs11
 import pytest
+from pkcs11.util.ec import encode_named_curve_parameters
 
 from ledger.credential.jose import Algorithm, verify_signature
 from ledger.errors import ConfigurationError
-
-pkcs11 = pytest.importorskip("pkcs11", reason="the extra pkcs11 is not installed")
-from pkcs11.util.ec import encode_named_curve_parameters
-
 from light_node.edge.attester import Attester
 from light_node.edge.batch import BatchLimits
 from light_node.edge.pkcs11_key import HardwareKey, HardwareSigner, make_key
