@@ -103,9 +103,13 @@ def test_a_consistency_proof_comes_back_as_it_was(one: int, other: int, path: tu
         "old 2\nnew 1\n",
         "old 1\nnew 2\n\n",
         "old 1\nnew 2\nAA==\n",
-    ]
-    + [f"old 1\nnew 2\n{HASH}", f"old 1\nnew 2\n{HASH}\n\n", "old 1\nnew 2\n" + f"{HASH}\n" * (MAX_LINES + 1)]
-    + [f"old 1\nnew 2\n{HASH[:-2]}B=\n", "old 1\nnew -2\n", "old 1\nnew 2\n" + "A" * 10_000 + "\n"],
+        f"old 1\nnew 2\n{HASH}",
+        f"old 1\nnew 2\n{HASH}\n\n",
+        "old 1\nnew 2\n" + f"{HASH}\n" * (MAX_LINES + 1),
+        f"old 1\nnew 2\n{HASH[:-2]}B=\n",
+        "old 1\nnew -2\n",
+        "old 1\nnew 2\n" + "A" * 10000 + "\n",
+    ],
 )
 def test_a_text_that_is_no_consistency_proof_is_refused(text: str) -> None:
     with pytest.raises(MalformedError):
@@ -133,8 +137,16 @@ def test_signature_lines_stand_alone() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\n", SIGNED.signatures[0].line[:-1], f"{SIGNED.signatures[0].line}\n", SIGNED.note, "— w.example AAAA\n"]
-    + [f"\n{SIGNED.signatures[0].line}", SIGNED.signatures[0].line * (MAX_SIGNATURES + 1)],
+    [
+        "",
+        "\n",
+        SIGNED.signatures[0].line[:-1],
+        f"{SIGNED.signatures[0].line}\n",
+        SIGNED.note,
+        "— w.example AAAA\n",
+        f"\n{SIGNED.signatures[0].line}",
+        SIGNED.signatures[0].line * (MAX_SIGNATURES + 1),
+    ],
 )
 def test_what_is_no_signature_line_is_refused(text: str) -> None:
     with pytest.raises(MalformedError):

@@ -1,0 +1,144 @@
+"""One witness and its promise: it signs nothing that does not extend what it signed before, also over a crash."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ledger.errors import ConflictError, ConsistencyError, MissingError
+from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, add_cosignatures, cosign, parse_checkpoint
+from ledger.proof.merkle import NodeReader, consistency_path, verify_consistency
+from ledger.proof.note import NoteSignature, SigningKey, VerifierKey
+from ledger.proof.tlog_text import nonce_line
+from ledger.service.files import write_durably
+
+_WAIT_S = 5.0
+_POLL_S = 0.02
+
+
+class Witness:
+    """One witness: its key, and the last checkpoint that it signed, in a file."""
+
+    def __init__(self, key: SigningKey, state: Path) -> None:
+        self._key, self._state = key, state
+
+    @property
+    def name(self) -> str:
+        """Of its key."""
+        return self._key.public.name
+
+    @property
+    def public(self) -> VerifierKey:
+        """Its verifier key."""
+        return self._key.public
+
+    def last_note(self) -> SignedCheckpoint | None:
+        """What it signed last, with its signature, or None.
+
+        Raises: MalformedError, where the file cannot be read: then it signs nothing.
+        """
+        if not self._state.exists():
+            return None
+        return parse_checkpoint(self._state.read_bytes())
+
+    def last(self) -> Checkpoint | None:
+        """What it signed last, or None; raises as ``last_note``."""
+        note = self.last_note()
+        return None if note is None else note.checkpoint
+
+    def cosign(self, checkpoint: Checkpoint, tree: NodeReader, now: int) -> NoteSignature:
+        """Sign a checkpoint of its own node's tree; see ``Held.extend``."""
+        with self.held() as held:
+            last = held.last
+            path: list[bytes] = []
+            if last is not None and last.size <= checkpoint.size:
+                path = consistency_path(tree, last.size, checkpoint.size)
+            return held.extend(checkpoint, path, now)
+
+    @contextmanager
+    def held(self) -> Iterator[Held]:
+        """Hold the memory of this witness against every other program that signs with its key here.
+
+        Raises:
+            ConflictError: Another program holds it for long.
+            MalformedError: The memory cannot be read.
+        """
+        self._state.parent.mkdir(parents=True, exist_ok=True)
+        with self._state.with_suffix(".lock").open("w") as file:
+            _lock(file.fileno(), self.name)
+            yield Held(self._key, self._state, self.last_note())
+
+
+class Held:
+    """The memory of a witness while nobody else can change it; ``Witness.held`` makes it."""
+
+    def __init__(self, key: SigningKey, state: Path, note: SignedCheckpoint | None) -> None:
+        self._key, self._state, self._note = key, state, note
+
+    @property
+    def last(self) -> Checkpoint | None:
+        """What was signed last, or None."""
+        return None if self._note is None else self._note.checkpoint
+
+    @property
+    def size(self) -> int:
+        """Blocks in what was signed last; 0 for nothing yet."""
+        return 0 if self._note is None else self._note.checkpoint.size
+
+    @property
+    def signed_at(self) -> int:
+        """When it was signed, in seconds since the epoch; 0 for never."""
+        return 0 if self._note is None else int.from_bytes(self._note.signatures[0].signature[:8], "big")
+
+    def extend(self, checkpoint: Checkpoint, path: Sequence[bytes], now: int) -> NoteSignature:
+        """Sign a checkpoint that extends what was signed before; it is for the caller to have seen it in its node.
+
+        1. It is of the log that was signed before, and not smaller, and has no further lines.
+        2. It extends what was signed before, by a consistency proof.
+        3. What is signed is on disk before the signature is given out.
+
+        Raises:
+            ConsistencyError: 1 or 2 does not hold; nothing is signed.
+            MalformedError: The path has another length.
+        """
+        last = self.last
+        if checkpoint.extensions:  # 1
+            raise ConsistencyError(f"witness {self._key.public.name} vouches for no further lines")
+        if last is not None:
+            if last.origin != checkpoint.origin or last.size > checkpoint.size:
+                raise ConsistencyError(
+                    f"witness {self._key.public.name} signed {last.size} blocks of {last.origin} already"
+                )
+            verify_consistency(last.size, checkpoint.size, last.root, checkpoint.root, path)  # 2
+        signature = cosign(checkpoint, self._key, now)
+        note = add_cosignatures(SignedCheckpoint(checkpoint, ()), [signature])
+        write_durably(self._state, note.note.encode())  # 3
+        self._note = note
+        return signature
+
+    def refresh(self, nonce: bytes, now: int) -> SignedCheckpoint:
+        """Sign what was signed last once more, bound to a reader's nonce of 32 bytes.
+
+        It says nothing new of the log, so that the memory stays as it is.
+
+        Raises: MissingError, where nothing was signed yet.
+        """
+        last = self.last
+        if last is None:
+            raise MissingError(f"witness {self._key.public.name} has signed nothing yet")
+        bound = Checkpoint(last.origin, last.size, last.root, (nonce_line(nonce),))
+        return SignedCheckpoint(bound, (cosign(bound, self._key, now),))
+
+
+def _lock(descriptor: int, name: str) -> None:
+    deadline = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise ConflictError(f"witness {name} is in use by another program") from None
+            time.sleep(_POLL_S)
