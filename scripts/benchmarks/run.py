@@ -127,7 +127,7 @@ def _first_build(settings: Settings, asset: AssetRecord) -> float:
 
 
 def memory(count: int) -> dict[str, Any]:
-    """Peak memory of this process while it takes in ``count`` events from files, as ``vinculum ingest`` does."""
+    """Peak memory of this process while it takes in ``count`` events from files, and then stops the chain."""
     with fresh_home() as workspace, tempfile.TemporaryDirectory() as folder:
         names = []
         for number, data in enumerate(documents(count, DOCUMENT_EVENTS, seed=4)):
@@ -136,12 +136,13 @@ def memory(count: int) -> dict[str, Any]:
         sources, _ = find_sources(names, tables=False)
         before, started = _peak_mib(), time.perf_counter()
         tally = take_in(workspace, workspace.member(MEMBERS[0]), sources, Choice(), recipients=recipients_of(workspace))
-        seconds = time.perf_counter() - started
+        seconds, taken = time.perf_counter() - started, _peak_mib()
     return {
         "events": tally.events,
         "refused": tally.refused,
         "events_per_second": round(tally.events / seconds),
         "peak_mib_before": before,
+        "peak_mib_taken_in": taken,
         "peak_mib": _peak_mib(),
     }
 
