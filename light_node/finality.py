@@ -1,69 +1,61 @@
-"""From an untrusted header to a verified one. The way here: cosigned checkpoints, over any engine."""
+"""From an untrusted header to a verified one, by the rule of the trust file: seals, or cosigned checkpoints."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from ledger.errors import ForkError, InclusionError, MalformedError, RollbackError, UntrustedError
-from ledger.proof.checkpoint import VerifiedCheckpoint, parse_checkpoint, parse_vkey, verify_cosignatures
-from ledger.proof.evidence import CheckpointFinality, Evidence
+from ledger.errors import ForkError, MalformedError, RollbackError, UntrustedError
+from ledger.proof.evidence import CheckpointFinality, Evidence, SealFinality
 from ledger.proof.header import RawHeader, block_hash, parse_header
 from ledger.proof.keccak import keccak256
-from ledger.proof.merkle import leaf_hash, verify_inclusion
-from light_node.trust import Trust, TrustedBlock, WitnessRule
+from light_node.checkpoint_finality import verify_witnessed
+from light_node.heads import Accepted, VerifiedHeader
+from light_node.seal_finality import verify_sealed
+from light_node.trust import Trust, TrustedBlock
+from light_node.trust_rules import WitnessRule
 
 MAX_BLOCK_TIME = 2**36
 """Some year beyond 4000; a block's time is calculated with as a calendar date."""
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedHeader:
-    """A header that is final by the trust file's rule; only ``verify_finality`` makes it.
-
-    Attributes:
-        number: Height.
-        time: Timestamp, in seconds since the epoch.
-        hash: 32 bytes.
-        state_root: 32 bytes.
-    """
-
-    number: int
-    time: int
-    hash: bytes
-    state_root: bytes
-
-
-def verify_finality(evidence: Evidence, trust: Trust, accepted: TrustedBlock | None = None) -> VerifiedHeader:
+def verify_finality(evidence: Evidence, trust: Trust, now: int, accepted: Accepted | None = None) -> VerifiedHeader:
     """Prove that the header of an evidence file is final and takes nothing back.
 
-    1. The header has one form: seals and round of a QBFT block, which its hash does not cover, are left out.
-    2. Enough witnesses cosigned a checkpoint of the origin in the trust file.
-    3. The block's hash is the entry of its number in the checkpoint's tree.
-    4. The block is not below the trusted block or the last accepted one, in height or time, and at the same height it
+    1. The header has one form: seals and round of a QBFT block, which its hash does not cover, stand beside it.
+    2. It is final by the rule of the trust file: see ``verify_witnessed`` and ``verify_sealed``.
+    3. The block is not below the trusted block or the last accepted one, in height or time, and at the same height it
        is the same block.
 
     Args:
         evidence: Parsed.
         trust: The trust file.
-        accepted: The last head that was accepted here, or None.
+        now: The local clock, in seconds since the epoch; validators are believed for a time.
+        accepted: What was accepted here before, or None.
 
     Raises:
-        MalformedError: Header or note are not in their format, or 1 does not hold.
-        QuorumError, SignatureError, UntrustedError: 2 does not hold.
-        InclusionError: 3 does not hold.
-        RollbackError, ForkError: 4 does not hold.
+        MalformedError: A part is not in its format, or 1 does not hold.
+        UntrustedError: The file is final by another rule than the trust file's.
+        QuorumError, SignatureError, InclusionError, ConsistencyError, StaleError: 2 does not hold.
+        RollbackError, ForkError: 3 does not hold, or the rule found a fork.
     """
     raw = parse_header(evidence.header)
     hashed = _hash(raw, evidence.header, trust)  # 1
-    checkpoint = verify_checkpoint(evidence.finality, trust.finality)  # 2
-    if raw.number >= checkpoint.size:  # 3
-        raise InclusionError(f"block {raw.number} in a checkpoint of {checkpoint.size} blocks", hashed, None)
-    verify_inclusion(leaf_hash(hashed), raw.number, checkpoint.size, evidence.finality.path, checkpoint.root)
-    header = VerifiedHeader(raw.number, raw.timestamp, hashed, raw.state_root)
-    for block in (trust.trusted_block, accepted):  # 4
-        if block is not None:
-            verify_extends(header, block)
+    header = _verify_rule(raw, hashed, evidence, trust, now, accepted)  # 2
+    verify_extends(header, trust.trusted_block)  # 3
+    if accepted is not None:
+        verify_extends(header, accepted.block)
     return header
+
+
+def _verify_rule(
+    raw: RawHeader, hashed: bytes, evidence: Evidence, trust: Trust, now: int, accepted: Accepted | None
+) -> VerifiedHeader:
+    rule, finality = trust.finality, evidence.finality
+    if isinstance(rule, WitnessRule) and isinstance(finality, CheckpointFinality):
+        tree = verify_witnessed(raw, hashed, finality, rule, accepted)
+        return VerifiedHeader(raw.number, raw.timestamp, hashed, raw.state_root, tree=tree)
+    if not isinstance(rule, WitnessRule) and isinstance(finality, SealFinality):
+        validated = verify_sealed(raw, finality, trust, rule, accepted, now)
+        return VerifiedHeader(raw.number, raw.timestamp, hashed, raw.state_root, validated=validated)
+    raise UntrustedError("the file proves finality in another way than the trust file asks for")
 
 
 def _hash(raw: RawHeader, data: bytes, trust: Trust) -> bytes:
@@ -73,20 +65,6 @@ def _hash(raw: RawHeader, data: bytes, trust: Trust) -> bytes:
     if raw.timestamp > MAX_BLOCK_TIME:
         raise MalformedError("block header", f"a time beyond {MAX_BLOCK_TIME}")
     return hashed
-
-
-def verify_checkpoint(finality: CheckpointFinality, rule: WitnessRule) -> VerifiedCheckpoint:
-    """Prove that enough pinned witnesses cosigned the checkpoint.
-
-    Raises:
-        MalformedError: The note is not a checkpoint.
-        UntrustedError: It is of another origin.
-        SignatureError, QuorumError: See ``verify_cosignatures``.
-    """
-    signed = parse_checkpoint(finality.note)
-    if signed.checkpoint.origin != rule.origin:
-        raise UntrustedError("the checkpoint is of another origin than the one of the trust file")
-    return verify_cosignatures(signed, tuple(map(parse_vkey, rule.witnesses)), rule.threshold)
 
 
 def verify_extends(header: VerifiedHeader, accepted: TrustedBlock) -> None:

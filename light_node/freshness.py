@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.errors import StaleError
-from light_node.finality import VerifiedHeader
+from light_node.heads import VerifiedHeader
 from light_node.trust import Trust, TrustedBlock
 
 CLOCK_TOLERANCE_SECONDS = 60

@@ -6,20 +6,22 @@ from dataclasses import replace
 
 from ledger.errors import VerificationError
 from ledger.event import AssetReference
+from light_node.heads import Accepted
 from light_node.progress import Progress
 from light_node.trust import Trust, TrustedBlock
 from light_node.verdict import Outcome, Verdict, outcome_of
 from light_node.verify import Question, verify_evidence
 
 
-def judge(
+def judge(  # noqa: PLR0913 - what a reader may ask
     data: bytes,
     trust: Trust,
     *,
     now: int,
-    accepted: TrustedBlock | None = None,
+    accepted: Accepted | TrustedBlock | None = None,
     asset: AssetReference | None = None,
     identity_required: bool = True,
+    progress: Progress | None = None,
 ) -> Verdict:
     """Judge an evidence file; never raises for anything that untrusted bytes can cause.
 
@@ -27,16 +29,18 @@ def judge(
         data: *Untrusted.*
         trust: The reader's own trust file, never the giver's.
         now: The local clock, in seconds since the epoch.
-        accepted: The last head that was accepted here, or None.
+        accepted: The last head that was accepted here, alone or with its tree, or None.
         asset: The asset that the file must be of, or None where any will do.
         identity_required: See ``Question``.
+        progress: New; afterwards it holds the verified header, where finality was reached.
 
     Returns:
         The verdict, with the step and the reason where it is not *verified*.
     """
-    progress = Progress()
+    progress = progress or Progress()
+    before = Accepted(accepted) if isinstance(accepted, TrustedBlock) else accepted
     try:
-        account = verify_evidence(data, trust, Question(now, accepted, asset, identity_required), progress)
+        account = verify_evidence(data, trust, Question(now, before, asset, identity_required), progress)
     except VerificationError as error:
         return Verdict(
             outcome=outcome_of(error),

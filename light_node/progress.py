@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ledger.errors import VerificationError
+from light_node.heads import VerifiedHeader
 from light_node.verdict import AsOf, Doubt, Step
 
 
@@ -14,13 +15,18 @@ class Progress:
 
     Attributes:
         step: Being done.
-        as_of: The block, once finality is reached.
+        header: Verified, once finality is reached.
         doubts: What leaves the file undetermined, in the order found.
     """
 
     step: Step = Step.PARSE
-    as_of: AsOf | None = None
+    header: VerifiedHeader | None = None
     doubts: list[Doubt] = field(default_factory=list)
+
+    @property
+    def as_of(self) -> AsOf | None:
+        """The block, once finality is reached."""
+        return None if self.header is None else AsOf(self.header.number, self.header.time, self.header.hash)
 
     def doubt(self, error: VerificationError) -> None:
         """Note a doubt at the present step and go on."""

@@ -17,7 +17,7 @@ from ledger.proof.slots import (
     word_of,
 )
 from ledger.proof.trie import verify_account, verify_storage
-from light_node.finality import VerifiedHeader
+from light_node.heads import VerifiedHeader
 from light_node.trust import Trust, TrustedContract
 
 

@@ -9,19 +9,16 @@ from types import MappingProxyType
 
 from ledger.errors import MalformedError
 from ledger.event import AssetType, Json
-from ledger.proof.checkpoint import check_threshold, parse_vkey
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
 from ledger.proof.header import PLAIN, QBFT
 from ledger.strict_json import MAX_INTEGER, canonical_json, parse_json
+from light_node.trust_rules import FinalityRule, ValidatorRule, parse_rule, rule_value
 
 MEDIA_TYPE = "application/vnd.vinculum.trust+json"
 VERSION = 1
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 6
-MAX_WITNESSES = 256
-MAX_WITNESS_CHARACTERS = 512
-MAX_ORIGIN_CHARACTERS = 256
 MAX_LOGS = 8
 MAX_SECONDS = 100 * 366 * 24 * 3600
 BLOCK_HASH_RULES = (PLAIN, QBFT)
@@ -40,23 +37,6 @@ class TrustedBlock:
     number: int
     hash: bytes
     time: int
-
-
-@dataclass(frozen=True, slots=True)
-class WitnessRule:
-    """Finality by cosigned checkpoints: ``threshold`` of ``witnesses``.
-
-    Attributes:
-        origin: First line of the checkpoints.
-        threshold: k, how many distinct witnesses must have signed.
-        witnesses: Verifier keys (C2SP signed-note vkey), each once.
-        tolerated_liars: How many witnesses may sign two histories without two halves reaching ``threshold``.
-    """
-
-    origin: str
-    threshold: int
-    witnesses: tuple[str, ...]
-    tolerated_liars: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +70,7 @@ class Trust:
     chain_id: int
     block_hash_rule: str
     trusted_block: TrustedBlock
-    finality: WitnessRule
+    finality: FinalityRule
     consortium: TrustedContract
     logs: Mapping[AssetType, tuple[TrustedContract, ...]]
     trusting_period_seconds: int
@@ -108,7 +88,6 @@ _TRUST = frozenset(
     | {"trusting_period_seconds", "maximum_age_seconds"}
 )
 _BLOCK = frozenset({"number", "hash", "time"})
-_WITNESSES = frozenset({"rule", "origin", "k", "witnesses", "tolerated_liars"})
 _CONTRACTS = frozenset({"consortium", "logs"})
 _CONTRACT = frozenset({"address", "code_hash"})
 _LOGS = frozenset(str(asset_type) for asset_type in AssetType)
@@ -132,13 +111,15 @@ def parse_trust(data: bytes) -> Trust:
         chain_id=_read.integer(fields["chain_id"], "/chain_id", least=1, most=MAX_INTEGER),
         block_hash_rule=_hash_rule(fields["block_hash_rule"]),
         trusted_block=_block(fields["trusted_block"]),
-        finality=_witnesses(fields["finality"]),
+        finality=parse_rule(fields["finality"]),
         consortium=_contract(contracts["consortium"], "/contracts/consortium"),
         logs=_logs(contracts["logs"]),
         trusting_period_seconds=_seconds(fields, "trusting_period_seconds"),
         maximum_age_seconds=_seconds(fields, "maximum_age_seconds"),
     )
     _check_addresses(trust)
+    if isinstance(trust.finality, ValidatorRule) and trust.block_hash_rule != QBFT:
+        raise MalformedError("trust file", "validators seal blocks of the hash rule qbft alone", "/block_hash_rule")
     return trust
 
 
@@ -153,11 +134,10 @@ def encode_trust(trust: Trust) -> bytes:
 
 
 def _canonical(trust: Trust) -> bytes:
-    block, rule = trust.trusted_block, trust.finality
+    block = trust.trusted_block
     logs: dict[str, Json] = {
         str(kind): [_contract_value(contract) for contract in contracts] for kind, contracts in trust.logs.items()
     }
-    witnesses: list[Json] = list(rule.witnesses)
     return canonical_json(
         {
             "type": MEDIA_TYPE,
@@ -165,13 +145,7 @@ def _canonical(trust: Trust) -> bytes:
             "chain_id": trust.chain_id,
             "block_hash_rule": trust.block_hash_rule,
             "trusted_block": {"number": block.number, "hash": encode_hexadecimal(block.hash), "time": block.time},
-            "finality": {
-                "rule": "witnesses",
-                "origin": rule.origin,
-                "k": rule.threshold,
-                "witnesses": witnesses,
-                "tolerated_liars": rule.tolerated_liars,
-            },
+            "finality": rule_value(trust.finality),
             "contracts": {"consortium": _contract_value(trust.consortium), "logs": logs},
             "trusting_period_seconds": trust.trusting_period_seconds,
             "maximum_age_seconds": trust.maximum_age_seconds,
@@ -198,29 +172,6 @@ def _block(value: Json) -> TrustedBlock:
         hash=_read.hexadecimal(fields["hash"], f"{at}/hash", length=32),
         time=_read.integer(fields["time"], f"{at}/time", most=MAX_INTEGER),
     )
-
-
-def _witnesses(value: Json) -> WitnessRule:
-    at = "/finality"
-    fields = _read.members(value, _WITNESSES, at)
-    _read.constant(fields["rule"], "witnesses", f"{at}/rule")
-    items = _read.items(fields["witnesses"], f"{at}/witnesses", least=1, most=MAX_WITNESSES)
-    keys = tuple(_read.text(item, f"{at}/witnesses/{n}", most=MAX_WITNESS_CHARACTERS) for n, item in enumerate(items))
-    rule = WitnessRule(
-        origin=_read.text(fields["origin"], f"{at}/origin", most=MAX_ORIGIN_CHARACTERS),
-        threshold=_read.integer(fields["k"], f"{at}/k", least=1, most=len(keys)),
-        witnesses=keys,
-        tolerated_liars=_read.integer(fields["tolerated_liars"], f"{at}/tolerated_liars", most=len(keys)),
-    )
-    _check_witnesses(rule)
-    return rule
-
-
-def _check_witnesses(rule: WitnessRule) -> None:
-    check_threshold(rule.threshold, len(rule.witnesses), rule.tolerated_liars)
-    # A key under two names would count twice.
-    if len({parse_vkey(witness).public_key for witness in rule.witnesses}) != len(rule.witnesses):
-        raise MalformedError("trust file", "one witness key twice", "/finality/witnesses")
 
 
 def _contract(value: Json, at: str) -> TrustedContract:

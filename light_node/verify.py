@@ -36,15 +36,16 @@ from light_node.credentials import (
     verify_issuers,
     verify_signatures,
 )
-from light_node.finality import VerifiedHeader, verify_finality
+from light_node.finality import verify_finality
 from light_node.freshness import verify_freshness
+from light_node.heads import Accepted, VerifiedHeader
 from light_node.history import ProvenEntry, verify_history
 from light_node.identity import Opening, open_subject, verify_authority
 from light_node.issuer import Issuers, parse_issuers
 from light_node.progress import Progress
 from light_node.proofs import ProvenState, verify_contracts, verify_state, verify_succession
 from light_node.story import aliases_of, history_for_rules, report_events
-from light_node.trust import Trust, TrustedBlock
+from light_node.trust import Trust
 from light_node.verdict import Account, AsOf, EventReport, Step
 
 REGISTRAR_ROLE = "register"
@@ -56,14 +57,14 @@ class Question:
 
     Attributes:
         now: The local clock, in seconds since the epoch.
-        accepted: The last head that was accepted here, or None.
+        accepted: What was accepted here before, or None.
         asset: The asset that the file must be of, or None where any will do.
         identity_required: Whether a file that does not show which asset it is of is undetermined. A reader of public
             evidence, who was given the subject itself by one he trusts, may do without.
     """
 
     now: int
-    accepted: TrustedBlock | None = None
+    accepted: Accepted | None = None
     asset: AssetReference | None = None
     identity_required: bool = True
 
@@ -89,8 +90,8 @@ def verify_evidence(data: bytes, trust: Trust, question: Question, progress: Pro
     progress.step = Step.IDENTITY  # 2
     opening = _identify(evidence, trust, question, credentials, progress)
     progress.step = Step.FINALITY  # 3
-    header = verify_finality(evidence, trust, question.accepted)
-    progress.as_of = AsOf(header.number, header.time, header.hash)
+    header = verify_finality(evidence, trust, question.now, question.accepted)
+    progress.header = header
     progress.step = Step.CONTRACTS  # 4
     storage_roots = verify_contracts(evidence, trust, header)
     progress.step = Step.STORAGE  # 5
@@ -107,7 +108,7 @@ def verify_evidence(data: bytes, trust: Trust, question: Question, progress: Pro
     return Account(
         asset_type=evidence.asset_type,
         subject=evidence.subject,
-        as_of=progress.as_of,
+        as_of=AsOf(header.number, header.time, header.hash),
         status=status_name(evidence.asset_type, evidence.history[-1].status) if evidence.history else None,
         events=reports,
         asset=None if opening is None else opening.asset,
@@ -203,6 +204,6 @@ def _assess(
 
 def _verify_freshness(header: VerifiedHeader, trust: Trust, question: Question, progress: Progress) -> None:
     try:
-        verify_freshness(header, trust, question.accepted, question.now)
+        verify_freshness(header, trust, None if question.accepted is None else question.accepted.block, question.now)
     except StaleError as error:
         progress.doubt(error)

@@ -13,10 +13,9 @@ import typer
 from ledger.access import Tier
 from ledger.cli.app import Frame, command, frame_of, group
 from ledger.cli.options import READER_TIERS, As, Asset, ReaderTier, find_asset, read_limited, read_moment
-from ledger.cli.output import counted, utc
+from ledger.cli.output import counted
 from ledger.credential.grant_format import Policy
 from ledger.errors import ConfigurationError
-from ledger.proof.evidence_fields import encode_hexadecimal
 from ledger.service.directory import all_assets, find_organisation
 from ledger.service.evidence import build_evidence
 from ledger.service.export.bag import write_bag
@@ -26,6 +25,7 @@ from ledger.service.record import MEMBER_POLICY
 from ledger.service.trust import make_trust
 from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES
 from light_node.trust import Trust, encode_trust, parse_trust
+from light_node.trust_words import members_of, trust_value
 
 Target = Annotated[Path, typer.Option("-o", "--output", help="File to write; - is standard output.")]
 TrustArgument = Annotated[Path, typer.Argument(help="A trust file.", exists=True, dir_okay=False, metavar="FILE")]
@@ -121,9 +121,10 @@ def export_trust(context: typer.Context, target: Target) -> None:
 def show_trust(context: typer.Context, file: TrustArgument) -> None:
     """Show what a trust file makes its reader believe."""
     trust, output = _read_trust(file), frame_of(context).output
-    rows = [(name, str(value)) for name, value in _trust_value(trust).items() if not isinstance(value, list)]
-    rows += [("witness", witness) for witness in trust.finality.witnesses]
-    output.result(_trust_value(trust), output.table(("", ""), rows))
+    value = trust_value(trust)
+    rows = [(name, str(item)) for name, item in value.items() if not isinstance(item, list)]
+    rows += [("signed by", one) for one in members_of(trust.finality)]
+    output.result(value, output.table(("", ""), rows))
 
 
 @command(trust_app, "fingerprint", "vinculum trust fingerprint consortium.trust.json")
@@ -194,21 +195,3 @@ def _say(frame: Frame, target: Path, value: Mapping[str, object], text: str) -> 
 
 def _read_trust(file: Path) -> Trust:
     return parse_trust(read_limited(file, MAX_TRUST_BYTES, "trust file"))
-
-
-def _trust_value(trust: Trust) -> dict[str, object]:
-    rule = trust.finality
-    return {
-        "fingerprint": trust.fingerprint(),
-        "chain_id": trust.chain_id,
-        "trusted_block": f"{trust.trusted_block.number} {encode_hexadecimal(trust.trusted_block.hash)}",
-        "trusted_block_time": utc(trust.trusted_block.time),
-        "block_hash_rule": trust.block_hash_rule,
-        "rule": f"{rule.threshold} of {len(rule.witnesses)} witnesses, {rule.tolerated_liars} may lie",
-        "origin": rule.origin,
-        "consortium": encode_hexadecimal(trust.consortium.address),
-        **{f"{kind} log": encode_hexadecimal(logs[-1].address) for kind, logs in trust.logs.items()},
-        "trusting_period_seconds": trust.trusting_period_seconds,
-        "maximum_age_seconds": trust.maximum_age_seconds,
-        "witnesses": list(rule.witnesses),
-    }

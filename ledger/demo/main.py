@@ -39,6 +39,7 @@ from ledger.service.results import Outcome, line_of
 from ledger.service.trust import make_trust
 from ledger.service.workspace import Workspace
 from light_node.trust import Trust, TrustedBlock, encode_trust, parse_trust
+from light_node.trust_words import describe_rule
 from light_node.verdict import EventState
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -135,8 +136,7 @@ class Show:
             self._report.say(f"{member.number}  {one.title}: {', '.join(one.roles)}")
         with self._report.step("pins a trust file") as step:
             trust = parse_trust(encode_trust(make_trust(self._workspace)))
-            rule, block = trust.finality, trust.trusted_block.number
-            step.done = f"{rule.threshold} of {len(rule.witnesses)} witnesses, from block {block} on"
+            step.done = f"{describe_rule(trust.finality)}, from block {trust.trusted_block.number} on"
         return trust
 
     def record(self, members: dict[str, Member]) -> list[Taken]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ledger.event import Json
 from ledger.proof.evidence_fields import encode_hexadecimal
+from ledger.proof.evidence_finality import finality_value
 from ledger.proof.evidence_reader import canonical, issuer_order, parse_evidence
 from ledger.proof.evidence_types import (
     MAX_BYTES,
@@ -24,6 +25,8 @@ from ledger.proof.evidence_types import (
     IssuerKey,
     Jwk,
     OpenEntry,
+    SealFinality,
+    SealStep,
     Segment,
     StorageProof,
 )
@@ -42,6 +45,8 @@ __all__ = [
     "IssuerKey",
     "Jwk",
     "OpenEntry",
+    "SealFinality",
+    "SealStep",
     "Segment",
     "StorageProof",
     "encode_evidence",
@@ -63,7 +68,7 @@ def encode_evidence(evidence: Evidence) -> bytes:
             "asset_type": str(evidence.asset_type),
             "subject": encode_hexadecimal(evidence.subject),
             "header": encode_hexadecimal(evidence.header),
-            "finality": _finality_value(evidence.finality),
+            "finality": finality_value(evidence.finality),
             "accounts": [_account_value(account) for account in evidence.accounts],
             "segments": [_segment_value(segment) for segment in evidence.segments],
             "history": [_entry_value(entry) for entry in evidence.history],
@@ -72,10 +77,6 @@ def encode_evidence(evidence: Evidence) -> bytes:
     )
     parse_evidence(data)
     return data
-
-
-def _finality_value(finality: Finality) -> Json:
-    return {"type": "checkpoint", "note": finality.note, "path": [encode_hexadecimal(node) for node in finality.path]}
 
 
 def _account_value(account: AccountProof) -> Json:

@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 from ledger.errors import MalformedError
 from ledger.event import AssetType, Json
 from ledger.proof.evidence_fields import FieldReader
+from ledger.proof.evidence_finality import parse_finality
 from ledger.proof.evidence_types import (
     MAX_ACCOUNTS,
     MAX_BYTES,
@@ -21,9 +22,7 @@ from ledger.proof.evidence_types import (
     MAX_JWK_CHARACTERS,
     MAX_JWK_MEMBERS,
     MAX_NODE_BYTES,
-    MAX_NOTE_CHARACTERS,
     MAX_ORGANISATION,
-    MAX_PATH,
     MAX_PROOF_NODES,
     MAX_SEGMENTS,
     MAX_STATUS,
@@ -31,9 +30,7 @@ from ledger.proof.evidence_types import (
     MEDIA_TYPE,
     VERSION,
     AccountProof,
-    CheckpointFinality,
     Evidence,
-    Finality,
     HiddenEntry,
     HistoryEntry,
     IssuerKey,
@@ -49,7 +46,6 @@ _EVIDENCE = frozenset(
     {"type", "version", "chain_id", "asset_type", "subject", "header", "finality", "accounts", "segments", "history"}
     | {"issuers"}
 )
-_CHECKPOINT = frozenset({"type", "note", "path"})
 _ACCOUNT = frozenset({"address", "nodes", "storage"})
 _STORAGE = frozenset({"slot", "nodes"})
 _SEGMENT = frozenset({"log", "entries"})
@@ -96,7 +92,7 @@ def _evidence(value: Json) -> Evidence:
         asset_type=_asset_type(fields["asset_type"]),
         subject=_read.hexadecimal(fields["subject"], "/subject", length=32),
         header=_read.hexadecimal(fields["header"], "/header", most=MAX_HEADER_BYTES),
-        finality=_finality(fields["finality"]),
+        finality=parse_finality(fields["finality"], "/finality"),
         accounts=_accounts(fields["accounts"]),
         segments=_segments(fields["segments"]),
         history=_history(fields["history"]),
@@ -112,20 +108,6 @@ def _asset_type(value: Json) -> AssetType:
         return AssetType(_read.text(value, "/asset_type", most=16))
     except ValueError:
         raise MalformedError("evidence", "not an asset type", "/asset_type") from None
-
-
-def _finality(value: Json) -> Finality:
-    if not isinstance(value, dict):
-        raise MalformedError("evidence", "an object is needed", "/finality")
-    kind = _read.text(value.get("type"), "/finality/type", most=64)
-    if kind != "checkpoint":
-        raise MalformedError("evidence", f"{kind!r} is not a way to finality that this version knows", "/finality/type")
-    fields = _read.members(value, _CHECKPOINT, "/finality")
-    path = _read.items(fields["path"], "/finality/path", most=MAX_PATH)
-    return CheckpointFinality(
-        note=_read.text(fields["note"], "/finality/note", most=MAX_NOTE_CHARACTERS),
-        path=tuple(_read.hexadecimal(node, f"/finality/path/{n}", length=32) for n, node in enumerate(path)),
-    )
 
 
 def _nodes(value: Json, at: str) -> tuple[bytes, ...]:

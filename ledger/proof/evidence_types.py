@@ -28,6 +28,11 @@ MAX_ISSUERS = 4096
 MAX_ORGANISATION = 2**32 - 1
 MAX_JWK_MEMBERS = 8
 MAX_JWK_CHARACTERS = 256
+SEAL_BYTES = 65
+MAX_SEALS = 256
+MAX_ROUND = 2**32 - 1
+MAX_STEPS = 4096
+MAX_ROTATIONS = 64
 
 Jwk: TypeAlias = Mapping[str, str]
 
@@ -45,7 +50,47 @@ class CheckpointFinality:
     path: tuple[bytes, ...]
 
 
-Finality: TypeAlias = CheckpointFinality
+@dataclass(frozen=True, slots=True)
+class SealStep:
+    """A block on the way from the reader's trusted block, with who seals the one after it.
+
+    Attributes:
+        header: RLP, without round and seals.
+        round: In which it was sealed.
+        seals: r ‖ s ‖ v, 65 bytes each, ascending.
+        account: RLP of the trie's nodes that prove the contract of the validators; empty where votes decide.
+        validators: Nodes of the storage proofs of its list: the length, then each element; empty where votes decide.
+    """
+
+    header: bytes
+    round: int
+    seals: tuple[bytes, ...]
+    account: tuple[bytes, ...] = ()
+    validators: tuple[tuple[bytes, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SealFinality:
+    """Finality by the commit seals of QBFT validators.
+
+    Attributes:
+        round: In which the evidence's header was sealed.
+        seals: r ‖ s ‖ v, 65 bytes each, ascending.
+        account: As in ``SealStep``, at the evidence's header: a far block is final by the set that it leads to, too.
+        validators: As in ``SealStep``, at the evidence's header.
+        steps: Ascending in height, below the evidence's header.
+        rotations: Files of rotations (canonical JSON), where the validators are pinned.
+    """
+
+    round: int
+    seals: tuple[bytes, ...]
+    account: tuple[bytes, ...] = ()
+    validators: tuple[tuple[bytes, ...], ...] = ()
+    steps: tuple[SealStep, ...] = ()
+    rotations: tuple[bytes, ...] = ()
+
+
+Finality: TypeAlias = CheckpointFinality | SealFinality
 
 
 @dataclass(frozen=True, slots=True)

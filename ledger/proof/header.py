@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ledger.errors import MalformedError
 from ledger.proof.keccak import keccak256
@@ -175,6 +175,22 @@ def qbft_hashes(header: RawHeader, extra: QbftExtra) -> tuple[bytes, bytes]:
     if not extra.round:
         return sealed, sealed
     return sealed, _hash_with(header, QbftExtra(extra.vanity, extra.validators, extra.vote, 0, ()))
+
+
+def with_seals(header: RawHeader, number: int, seals: tuple[bytes, ...]) -> RawHeader:
+    """Return a QBFT header with this round and these seals; its block hash stays as it is.
+
+    Args:
+        header: Parsed; ``rlp`` of the result is not the one that was received.
+        number: Round in which it was sealed.
+        seals: 65 bytes each; round zero and no seals give the one form of the header that every node agrees on.
+
+    Raises: MalformedError, for extra data in another format.
+    """
+    extra = parse_qbft_extra(header.extra_data)
+    data = encode_qbft_extra(QbftExtra(extra.vanity, extra.validators, extra.vote, number, seals))
+    fields = (*header.fields[:_EXTRA], data, *header.fields[_EXTRA + 1 :])
+    return replace(header, rlp=encode_rlp(fields), fields=fields, extra_data=data)
 
 
 def parse_qbft_extra(data: bytes) -> QbftExtra:

@@ -10,7 +10,8 @@ from ledger.proof.keccak import keccak256
 from ledger.service.witness import latest_checkpoint
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import Block, Organisation
-from light_node.trust import Trust, TrustedBlock, TrustedContract, WitnessRule
+from light_node.trust import Trust, TrustedBlock, TrustedContract
+from light_node.trust_rules import WitnessRule
 
 
 def make_trust(workspace: Workspace) -> Trust:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from ledger.errors import MalformedError
 from ledger.event import AssetType
-from light_node.trust import Trust, TrustedBlock, TrustedContract, WitnessRule, encode_trust, parse_trust
+from light_node.trust import Trust, TrustedBlock, TrustedContract, encode_trust, parse_trust
+from light_node.trust_rules import WitnessRule
 from tests.simulator.witnesses import WITNESSES
 
 TRUST = Trust(

@@ -13,7 +13,8 @@ from ledger.credential.jose import Algorithm, generate_private_key
 from ledger.event import AssetReference, AssetType
 from ledger.proof.evidence import Evidence, HiddenEntry, IssuerKey, OpenEntry, Segment, encode_evidence
 from ledger.rules import Ruling
-from light_node.trust import TrustedBlock, TrustedContract, WitnessRule
+from light_node.trust import TrustedBlock, TrustedContract
+from light_node.trust_rules import WitnessRule
 from light_node.verdict import EventState, Mark, Outcome, Step
 from tests.light_node.judging import assert_refused, assert_verified, judged, with_credential
 from tests.simulator import layout

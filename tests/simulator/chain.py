@@ -39,7 +39,8 @@ from ledger.proof.fold import EMPTY_HEAD, Meta, leaf, next_head
 from ledger.proof.keccak import keccak256
 from ledger.proof.merkle import leaf_hash, node_hash
 from ledger.proof.subject import namespace_id, subject
-from light_node.trust import Trust, TrustedBlock, TrustedContract, WitnessRule
+from light_node.trust import Trust, TrustedBlock, TrustedContract
+from light_node.trust_rules import WitnessRule
 from tests.simulator import layout
 from tests.simulator.tries import SecureTrie, account_value, storage_trie
 from tests.simulator.witnesses import WITNESSES, Witness, checkpoint_body, cosigned

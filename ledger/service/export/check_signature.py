@@ -18,12 +18,12 @@ from light_node.issuer import ALGORITHMS
 from light_node.trust import Trust
 
 
-def verify_states(archive: Archive, paths: Sequence[str], trust: Trust) -> State:
+def verify_states(archive: Archive, paths: Sequence[str], trust: Trust, now: int) -> State:
     """Prove the state files of a bag, and that the history which it tells leads to that state.
 
     Raises: VerificationError, as ``verify_state_file``, ``join_states`` and ``verify_key_history`` do.
     """
-    state = join_states([verify_state_file(archive.read(path, MAX_EVIDENCE_BYTES), trust) for path in paths])
+    state = join_states([verify_state_file(archive.read(path, MAX_EVIDENCE_BYTES), trust, now) for path in paths])
     verify_key_history(parse_history(archive.read(HISTORY_FILE, MAX_HISTORY_BYTES)), state)
     return state
 

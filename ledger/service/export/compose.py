@@ -114,7 +114,7 @@ class Composition:
         note = latest_checkpoint(self._workspace, self._as_of[0].number)
         states = []
         for number, data in enumerate(state_files(self._workspace, self._needed, note), 1):
-            states.append(verify_state_file(data, self._trust))
+            states.append(verify_state_file(data, self._trust, int(time.time())))
             self._bag.add(state_path(number), data)
         state = join_states(states)
         self._as_of = [min(*self._as_of, state.as_of, key=lambda one: one.number)]

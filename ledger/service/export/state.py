@@ -91,7 +91,7 @@ def organisation_slots(organisation: int) -> tuple[bytes, bytes]:
     return first, word_of(int.from_bytes(first, "big") + 1)
 
 
-def verify_state_file(data: bytes, trust: Trust) -> State:
+def verify_state_file(data: bytes, trust: Trust, now: int) -> State:
     """Prove what one state file says.
 
     1. It is in its one encoding, and of the chain of the trust file.
@@ -101,12 +101,13 @@ def verify_state_file(data: bytes, trust: Trust) -> State:
     Args:
         data: *Untrusted.*
         trust: The reader's own.
+        now: The local clock, in seconds since the epoch.
 
     Raises: VerificationError, as the verification of evidence does.
     """
     fields = _parse(data)  # 1
     evidence = _as_evidence(fields, trust)
-    header = verify_finality(evidence, trust)  # 2
+    header = verify_finality(evidence, trust, now)  # 2
     proven = verify_state(evidence, trust, verify_contracts(evidence, trust, header))
     state = State(
         AsOf(header.number, header.time, header.hash),

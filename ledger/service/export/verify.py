@@ -46,19 +46,19 @@ def verify_bag(
     report = BagReport(trust.fingerprint())
     try:
         with Archive(path) as archive:
-            _verify(archive, trust, report, EvidenceCheck(archive, trust, now, report, on_progress))
+            _verify(archive, trust, now, report, EvidenceCheck(archive, trust, now, report, on_progress))
     except VerificationError as error:
         report.note("", error)
     return report
 
 
-def _verify(archive: Archive, trust: Trust, report: BagReport, evidence: EvidenceCheck) -> None:
+def _verify(archive: Archive, trust: Trust, now: int, report: BagReport, evidence: EvidenceCheck) -> None:
     """Do the numbered list; what is refused before 5 ends it."""
     files = sort_files(archive)  # 1
     facts = verify_bagit(archive, report)  # 2
     jws, manifest = parse_signed(archive.read(SIGNED_FILE, MAX_JWS_CHARACTERS))
     verify_description(archive, manifest, facts)
     report.tier = str(manifest.tier)
-    state = verify_states(archive, files.states, trust)  # 3
+    state = verify_states(archive, files.states, trust, now)  # 3
     verify_signed(jws, manifest, facts, state, trust, report)  # 4
     evidence.run(files, manifest, state)  # 5, 6

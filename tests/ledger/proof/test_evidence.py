@@ -21,6 +21,7 @@ from ledger.proof.evidence import (
     HiddenEntry,
     IssuerKey,
     OpenEntry,
+    SealFinality,
     Segment,
     StorageProof,
     encode_evidence,
@@ -120,11 +121,61 @@ def test_each_inner_member_is_needed_typed_and_alone(at: str, find: Callable[[An
     assert refused(changed).at == at
 
 
-@pytest.mark.parametrize("kind", ["seals", "", "Checkpoint", "x" * 65])
+@pytest.mark.parametrize("kind", ["votes", "", "Seals", "Checkpoint", "x" * 65])
 def test_other_ways_to_finality_are_refused(kind: str) -> None:
     changed = value()
     changed["finality"]["type"] = kind
     assert str(refused(changed).at).startswith("/finality/type")
+
+
+def test_checkpoint_does_not_pass_for_seals() -> None:
+    changed = value()
+    changed["finality"]["type"] = "seals"
+    assert refused(changed).at == "/finality"
+
+
+SEAL, NODE, STEP_HEADER = "0x" + "01" * 65, "0x" + "80" * 40, "0x" + "c0" * 20
+
+
+def sealed() -> Any:
+    changed = value()
+    step = {"header": STEP_HEADER, "round": 1, "seals": [SEAL], "account": [NODE], "validators": [[NODE], []]}
+    more = {"round": 0, "seals": [SEAL, SEAL.replace("01", "02")], "account": [NODE], "validators": [[NODE]]}
+    changed["finality"] = {"type": "seals", "steps": [step], "rotations": [{"k": 3}], **more}
+    return changed
+
+
+def test_seals_are_read_and_written() -> None:
+    data = canonical_json(sealed())
+    evidence = parse_evidence(data)
+    assert isinstance(evidence.finality, SealFinality)
+    assert (len(evidence.finality.seals), len(evidence.finality.steps)) == (2, 1)
+    assert encode_evidence(evidence) == data
+
+
+@pytest.mark.parametrize(
+    ("change", "at"),
+    [
+        (lambda f: f["seals"].reverse(), "/finality/seals"),
+        (lambda f: f["seals"].append(f["seals"][-1]), "/finality/seals"),
+        (lambda f: f.update(seals=["0x" + "01" * 64]), "/finality/seals/0"),
+        (lambda f: f.update(seals=[f"0x{n:0130x}" for n in range(1, 258)]), "/finality/seals"),
+        (lambda f: f.update(round=2**32), "/finality/round"),
+        (lambda f: f.update(round=-1), "/finality/round"),
+        (lambda f: f.update(round=True), "/finality/round"),
+        (lambda f: f.update(rotations=[{}] * 65), "/finality/rotations"),
+        (lambda f: f.update(steps=f["steps"] * 4097), "/finality/steps"),
+        (lambda f: f["steps"][0].update(surplus=1), "/finality/steps/0"),
+        (lambda f: f["steps"][0].update(header="0x"), "/finality/steps/0/header"),
+        (lambda f: f["steps"][0].update(validators=[[]] * 258), "/finality/steps/0/validators"),
+        (lambda f: f.update(account=["0x" + "80" * 1025]), "/finality/account/0"),
+        (lambda f: f.pop("account"), "/finality"),
+    ],
+)
+def test_seals_out_of_their_form_or_limits_are_refused(change: Callable[[Any], Any], at: str) -> None:
+    changed = sealed()
+    change(changed["finality"])
+    assert refused(changed, by_schema=False).at == at
 
 
 @pytest.mark.parametrize("name", ["accounts", "issuers"])
