@@ -20,6 +20,7 @@ from ledger.service.files import write_durably
 from ledger.service.members import WITNESS, witness_key
 from ledger.service.witness_client import Asked
 from ledger.service.witness_collect import Question, ask_all, paths_in
+from ledger.service.witness_node import follow
 from ledger.service.witness_peers import Peer, Report, load_peers, save_report
 from ledger.service.witness_promise import Witness
 from ledger.service.workspace import Workspace
@@ -147,7 +148,7 @@ def _make(workspace: Workspace, at_least: int, clock: Callable[[], float]) -> Si
 
 def _wait_for(workspace: Workspace, at_least: int, limit_s: float) -> None:
     deadline = time.monotonic() + limit_s
-    while witnessed_height(workspace, workspace.projector.sync().block_number) < at_least:
+    while witnessed_height(workspace, follow(workspace)) < at_least:
         if time.monotonic() > deadline:
             raise SourceTimeoutError(
                 f"the chain has not got to block {at_least} and the blocks that witnesses wait for"
@@ -175,7 +176,7 @@ def _collect(workspace: Workspace, peers: Sequence[Peer], clock: Callable[[], fl
 
 
 def _cosign_here(workspace: Workspace, witnesses: Sequence[Witness], now: int) -> SignedCheckpoint:
-    size = witnessed_height(workspace, workspace.projector.sync().block_number) + 1
+    size = witnessed_height(workspace, follow(workspace)) + 1
     if size == 0:
         raise MissingError("the chain has no block yet that witnesses sign")
     with workspace.database.read() as session:
@@ -204,7 +205,7 @@ def _report(workspace: Workspace, signed: SignedCheckpoint, asked: Sequence[Aske
 
 def _caught_up(workspace: Workspace, asked: Sequence[Asked]) -> bool:
     """Whether some witness was ahead by so little that this home's node is there by now too."""
-    reach = workspace.projector.sync().block_number + REACH_BLOCKS
+    reach = follow(workspace) + REACH_BLOCKS
     ahead = [one.ahead for one in asked if one.ahead is not None and one.ahead <= reach]
     if not ahead:
         return False

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
 
 from ledger.chain.blocks import BlockTree
+from ledger.errors import ConflictError
 from ledger.proof.merkle import NodeReader
 from ledger.service.workspace import Workspace
+
+FOLLOW_ATTEMPTS = 5
+_PAUSE_S = 0.1
 
 
 class OwnNode(Protocol):
@@ -30,6 +35,20 @@ class OwnNode(Protocol):
         ...
 
 
+def follow(workspace: Workspace) -> int:
+    """Bring the index up to the node's height, and return it.
+
+    Another program of this home may be doing the same; what one of them has stored the other finds.
+
+    Raises: SourceError; ConflictError, where it stays so.
+    """
+    for _ in range(FOLLOW_ATTEMPTS - 1):
+        with suppress(ConflictError):
+            return workspace.projector.sync().block_number
+        time.sleep(_PAUSE_S)
+    return workspace.projector.sync().block_number
+
+
 class FollowedNode:
     """The node of a home, with the home's index."""
 
@@ -38,8 +57,7 @@ class FollowedNode:
 
     def final_size(self) -> int:
         """As the port says."""
-        tip = self._workspace.projector.sync().block_number
-        return max(tip - self._workspace.settings.chain.finality_depth + 1, 0)
+        return max(follow(self._workspace) - self._workspace.settings.chain.finality_depth + 1, 0)
 
     def signing_size(self) -> int:
         """As the port says."""

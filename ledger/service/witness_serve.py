@@ -16,7 +16,7 @@ from ledger.proof.note import VerifierKey
 from ledger.service.members import WITNESS, witness_key
 from ledger.service.witness import FOLDER, LATEST
 from ledger.service.witness_answers import Files, WitnessAnswers
-from ledger.service.witness_node import FollowedNode
+from ledger.service.witness_node import FollowedNode, follow
 from ledger.service.witness_peers import load_peers
 from ledger.service.witness_promise import Witness
 from ledger.service.witness_server import HttpServer
@@ -68,10 +68,11 @@ def serve(
     """
 
     async def run() -> None:
-        task = asyncio.ensure_future(HttpServer(answers.answer, tell).serve(host, port, ready))
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        with suppress(asyncio.CancelledError):
-            await task
+        served = asyncio.ensure_future(HttpServer(answers.answer, tell).serve(host, port, ready))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, served.cancel)
+        await asyncio.wait([served])  # cancelled itself where it is interrupted, and not where it is asked to end
+        if not served.cancelled():
+            served.result()
 
     try:
         asyncio.run(run())
@@ -86,7 +87,7 @@ def known_keys(workspace: Workspace, own: VerifierKey | None = None) -> tuple[Ve
     """
     keys = [] if own is None else [own]
     keys += [peer.key for peer in load_peers(workspace.home / FOLDER)]
-    workspace.projector.sync()
+    follow(workspace)
     reader = workspace.reader()
     with workspace.database.read() as session:
         rows = session.exec(select(Organisation).order_by(col(Organisation.id))).all()

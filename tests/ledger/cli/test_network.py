@@ -31,6 +31,7 @@ COMMANDS = [
     *("org suspend", "org resume", "org roles", "key list", "key add", "key revoke", "key limit", "key rotate"),
     *("namespace assign", "namespace list", "council list", "council confirm"),
     *("log list", "log succeed", "log follow"),
+    *("witness serve", "witness list", "witness add", "witness remove", "witness collect"),
 ]
 
 
