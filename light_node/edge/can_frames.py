@@ -7,6 +7,7 @@ of flags: CAN FD; ``#R``: a remote frame, which carries no data. A direction (``
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -81,8 +82,12 @@ class CandumpLog:
         refused: Lines that are none, so far.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_refused: Callable[[str], None] = lambda _: None) -> None:
         """Open it.
+
+        Args:
+            path: Of the log.
+            on_refused: Told of each line that is none.
 
         Raises: UnreachableError.
         """
@@ -93,7 +98,7 @@ class CandumpLog:
         except OSError as error:
             raise UnreachableError(f"{path.name}: {error.strerror}") from None
         self.name = f"{path.name}:{sha256(first).hexdigest()[:16]}"
-        self.refused = 0
+        self.refused, self._on_refused = 0, on_refused
 
     def __enter__(self) -> Self:
         return self
@@ -116,8 +121,9 @@ class CandumpLog:
                 return frames or None
             try:
                 frame = parse_candump(line.removesuffix(b"\n"), self._file.tell()) if line.strip() else None
-            except MalformedError:
+            except MalformedError as error:
                 self.refused += 1
+                self._on_refused(str(error))
                 continue
             if frame is not None:
                 frames.append(frame)
@@ -128,7 +134,6 @@ class LiveBus:
     """Frames of a live bus, through python-can."""
 
     name = None
-    refused = 0
 
     def __init__(self, bus: can.BusABC) -> None:
         """Give it a bus that is open; whoever opened it closes it."""

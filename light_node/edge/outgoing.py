@@ -9,7 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from ledger.credential.jose import PublicKey, parse_jwk
 from ledger.errors import MissingError
+from ledger.strict_json import parse_json
 from light_node.edge.queue_tables import connect, read_leaves, transaction, translated
 from light_node.edge.receipt import VerifiedInclusion
 from light_node.trust import TrustedBlock
@@ -165,6 +167,17 @@ class Outgoing:
                 "INSERT INTO head VALUES (?, ?, ?)",
                 (inclusion.block.number, inclusion.block.hash, inclusion.block.time),
             )
+
+    def key(self, key_id: str) -> PublicKey:
+        """Return the public half of a key that signed here.
+
+        Raises: MissingError, where none of that id did.
+        """
+        with translated(self._path):
+            row = self._connection.execute("SELECT jwk FROM device_key WHERE key_id = ?", (key_id,)).fetchone()
+        if row is None:
+            raise MissingError(f"no key {key_id} signed for this queue")
+        return parse_jwk(parse_json(row[0], what="JWK"))
 
     def accepted(self) -> TrustedBlock | None:
         """Return the last head that was accepted here, or None."""

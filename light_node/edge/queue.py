@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from ledger.errors import ConflictError, QueueFullError
+from ledger.strict_json import canonical_json
 from light_node.edge.batch import OpenBatch, split_leaves
 from light_node.edge.locks import hold
 from light_node.edge.quality import Watch
@@ -173,6 +174,7 @@ class Queue:
             "UPDATE batch SET key_id = ?, sequence = ?, digest = ?, statement = ? WHERE number = ?",
             *(key_id, told.sequence, statement.digest, statement.text, number),
         )
+        self._run("INSERT OR IGNORE INTO device_key VALUES (?, ?)", key_id, canonical_json(dict(statement.key.jwk)))
         self._run("REPLACE INTO chain VALUES (?, ?, ?, ?)", key_id, told.subject, told.sequence + 1, statement.digest)
 
     def _save_watches(self, taken: Taken) -> None:

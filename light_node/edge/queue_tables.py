@@ -20,6 +20,10 @@ CREATE TABLE held (                      -- one row: what the queue holds
   readings INTEGER NOT NULL,
   byte_count INTEGER NOT NULL
 );
+CREATE TABLE device_key (                -- public keys that signed here: the last batches of an old one are sent too
+  key_id TEXT PRIMARY KEY,
+  jwk BLOB NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE chain (                     -- where the next batch of a device's key about a subject goes
   key_id TEXT NOT NULL,
   subject BLOB NOT NULL,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ledger.errors import InclusionError, StaleError
@@ -83,6 +83,25 @@ def verify_receipt(data: bytes, statement: VerifiedStatement, reader: Reader) ->
         StaleError: 1 is undetermined: not enough witnesses, too old, another chain than the trust file's.
         InclusionError: 1, 2 or 3 does not hold.
     """
+    account = _verify(data, statement, reader)  # 1, 2
+    attested_at = _attested_at(account, statement, reader.organisation)  # 3
+    if attested_at is None:
+        raise InclusionError("batch in the receipt", statement.digest, None)
+    return _inclusion(account, statement, attested_at)
+
+
+def verify_receipts(
+    data: bytes, statement: VerifiedStatement, others: Iterable[VerifiedStatement], reader: Reader
+) -> list[VerifiedInclusion]:
+    """As ``verify_receipt``, and prove whichever of some other batches of the same subject the receipt shows too."""
+    account = _verify(data, statement, reader)
+    found = [(one, _attested_at(account, one, reader.organisation)) for one in (statement, *others)]
+    if found[0][1] is None:
+        raise InclusionError("batch in the receipt", statement.digest, None)
+    return [_inclusion(account, one, attested_at) for one, attested_at in found if attested_at is not None]
+
+
+def _verify(data: bytes, statement: VerifiedStatement, reader: Reader) -> Account:
     verdict = judge(data, reader.trust, now=reader.now, accepted=reader.accepted, identity_required=False)
     if verdict.outcome is Outcome.UNDETERMINED:  # 1
         raise StaleError(f"the receipt proves nothing here and now: {verdict.reason}")
@@ -91,7 +110,10 @@ def verify_receipt(data: bytes, statement: VerifiedStatement, reader: Reader) ->
         raise InclusionError(f"receipt is {verdict.outcome} ({verdict.reason})", statement.digest, None)
     if account.subject != statement.statement.subject:  # 2
         raise InclusionError("subject of the receipt", statement.statement.subject, account.subject)
-    attested_at = _attested_at(account, statement, reader.organisation)  # 3
+    return account
+
+
+def _inclusion(account: Account, statement: VerifiedStatement, attested_at: int) -> VerifiedInclusion:
     return VerifiedInclusion(
         digest=statement.digest,
         attested_at=attested_at,
@@ -100,12 +122,14 @@ def verify_receipt(data: bytes, statement: VerifiedStatement, reader: Reader) ->
     )
 
 
-def _attested_at(account: Account, statement: VerifiedStatement, organisation: int) -> int:
+def _attested_at(account: Account, statement: VerifiedStatement, organisation: int) -> int | None:
+    if account.subject != statement.statement.subject:
+        return None
     expected = batch_fields(statement)
     for event in account.events:
         if event.attested_at is not None and _is_batch(event, expected, organisation):
             return event.attested_at
-    raise InclusionError("batch in the receipt", statement.digest, None)
+    return None
 
 
 def _is_batch(event: EventReport, expected: Mapping[str, Json], organisation: int) -> bool:

@@ -1,0 +1,7 @@
+"""The command of a device: ``python -m light_node.edge``; see ``docs/edge.md``."""
+
+import sys
+
+from light_node.edge.command import main
+
+sys.exit(main())

@@ -1,0 +1,193 @@
+"""Submit signed batches until each is proven on chain; only then is one deleted.
+
+::
+
+    waiting ─ PUT ─ 202 ─ GET … 200 receipt ─ verified by our own trust file ─ deleted
+               │                          └── proves nothing: kept, asked again
+               ├── no answer, 408, 425, 429, 5xx: back off, again
+               └── 4xx: kept with the reason, not sent again until somebody says so
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from ledger.errors import RejectedError, SourceError, VerificationError
+from light_node.edge.gateway_client import Answer, Gateway
+from light_node.edge.outgoing import Outgoing, Waiting
+from light_node.edge.receipt import Reader, VerifiedInclusion, verify_receipts
+from light_node.edge.statement import VerifiedStatement, parse_statement, verify_statement
+from light_node.trust import Trust
+
+_OK, _ACCEPTED, _UNKNOWN = 200, 202, 404
+_AGAIN = frozenset({408, 425, 429})
+_SHOWN = 300
+_TOGETHER = 256
+
+
+@dataclass(frozen=True, slots=True)
+class BackOff:
+    """How long to wait after the nth failure in a row: doubling, bounded, and never twice the same.
+
+    Attributes:
+        first_s: After the first.
+        most_s: At most.
+        jitter: Gives numbers from 0 to 1; half of the wait hangs on it, so that a fleet does not come back at once.
+    """
+
+    jitter: Callable[[], float]
+    first_s: float = 1.0
+    most_s: float = 300.0
+
+    def wait_s(self, failures: int) -> float:
+        """Return the wait; ``failures`` from 1."""
+        whole = min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 40))
+        return whole * (0.5 + self.jitter() / 2)
+
+
+@dataclass(slots=True)
+class Round:
+    """What one round over the queue came to.
+
+    Attributes:
+        delivered: Batches that were deleted, each with its proof.
+        pending: Batches that the gateway has, without a receipt that proves them yet.
+        refused: Batches that the gateway will not have.
+        problems: What went wrong, in words.
+        wait_s: How long the gateway asks to be left alone.
+        failed: Whether to back off.
+    """
+
+    delivered: list[VerifiedInclusion] = field(default_factory=list)
+    pending: int = 0
+    refused: int = 0
+    problems: list[str] = field(default_factory=list)
+    wait_s: float = 0.0
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Who submits.
+
+    Attributes:
+        organisation: Number of the member that enrolled it and runs the gateway.
+        trust: The device's own trust file.
+    """
+
+    organisation: int
+    trust: Trust
+
+
+class Submitter:
+    """Carries batches from a queue to a gateway. Of one thread."""
+
+    def __init__(self, outgoing: Outgoing, gateway: Gateway, device: Device, clock: Callable[[], float] = time.time):
+        """Nothing is sent yet; ``clock`` is the device's, in seconds since 1970."""
+        self._outgoing, self._gateway, self._device, self._clock = outgoing, gateway, device, clock
+        self._sent: set[bytes] = set()
+
+    def round(self) -> Round:
+        """Go over everything that waits, oldest first, once.
+
+        No answer, or one that says *later*, ends the round: whoever cannot take one batch cannot take the next.
+        """
+        told = Round()
+        for waiting in self._outgoing.waiting():
+            if waiting.refused:
+                told.refused += 1
+                continue
+            try:
+                self._carry(waiting, told)
+            except (SourceError, VerificationError) as error:
+                told.problems.append(f"batch {waiting.digest.hex()[:16]}: {error}"[:_SHOWN])
+                told.failed = True
+                if isinstance(error, SourceError):
+                    break
+        return told
+
+    def _carry(self, waiting: Waiting, told: Round) -> None:
+        if any(one.digest == waiting.digest for one in told.delivered):
+            return
+        statement = self._verified(waiting)
+        answer = self._ask(waiting)
+        told.wait_s = max(told.wait_s, answer.wait_s)
+        if answer.status == _OK:
+            self._deliver(statement, answer.body, told)
+        elif answer.status == _ACCEPTED:
+            self._sent.add(waiting.digest)
+            told.pending += 1
+        elif 400 <= answer.status < 500 and answer.status not in _AGAIN:
+            reason = f"{answer.status}: {answer.body[:_SHOWN].decode('utf-8', 'replace').strip()}"
+            self._outgoing.refuse(waiting.digest, reason)
+            told.refused += 1
+            told.problems.append(f"batch {waiting.digest.hex()[:16]} refused, {reason}"[:_SHOWN])
+        else:
+            raise RejectedError(f"the gateway answered {answer.status}")
+
+    def _ask(self, waiting: Waiting) -> Answer:
+        """Ask for the receipt of what was sent; send what was not, or what the gateway has forgotten."""
+        if waiting.digest in self._sent:
+            accepted = self._outgoing.accepted()
+            answer = self._gateway.get(waiting.digest, 0 if accepted is None else accepted.number)
+            if answer.status != _UNKNOWN:
+                return answer
+            self._sent.discard(waiting.digest)
+        body = waiting.statement.encode() + b"\n" + self._outgoing.readings(waiting.number)
+        return self._gateway.put(waiting.digest, body)
+
+    def _deliver(self, statement: VerifiedStatement, receipt: bytes, told: Round) -> None:
+        """Delete what a receipt proves: this batch, and others of the asset that it shows too."""
+        self._sent.add(statement.digest)
+        device = self._device
+        reader = Reader(device.trust, device.organisation, int(self._clock()), self._outgoing.accepted())
+        for inclusion in verify_receipts(receipt, statement, islice(self._others(statement), _TOGETHER), reader):
+            self._outgoing.delete(inclusion)
+            self._sent.discard(inclusion.digest)
+            told.delivered.append(inclusion)
+
+    def _others(self, statement: VerifiedStatement) -> Iterator[VerifiedStatement]:
+        """Yield the other batches about the same asset that were sent."""
+        for waiting in self._outgoing.waiting():
+            if waiting.digest in self._sent and waiting.digest != statement.digest:
+                other = self._verified(waiting)
+                if other.statement.subject == statement.statement.subject:
+                    yield other
+
+    def _verified(self, waiting: Waiting) -> VerifiedStatement:
+        raw = parse_statement(waiting.statement)
+        return verify_statement(raw, self._outgoing.key(raw.key_id))
+
+
+def submit(
+    submitter: Submitter,
+    back_off: BackOff,
+    *,
+    poll_s: float = 2.0,
+    until: Callable[[Round], bool] = lambda told: not (told.pending or told.failed),
+    sleep: Callable[[float], None] = time.sleep,
+    tell: Callable[[Round], None] = lambda _: None,
+) -> Round:
+    """Submit until there is nothing left to do, or somebody interrupts.
+
+    Args:
+        submitter: Over the queue.
+        back_off: After failures.
+        poll_s: Between two rounds that went well.
+        until: Whether a round was the last one; by default, once nothing is pending and nothing failed.
+        sleep: Waits.
+        tell: Told every round.
+
+    Returns: The last round.
+    """
+    failures = 0
+    while True:
+        told = submitter.round()
+        tell(told)
+        if until(told):
+            return told
+        failures = failures + 1 if told.failed and not told.delivered else 0
+        sleep(max(back_off.wait_s(failures) if failures else poll_s, told.wait_s))
