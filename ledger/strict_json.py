@@ -46,7 +46,7 @@ def parse_json(data: bytes, *, what: str = "JSON", max_bytes: int = MAX_BYTES, m
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedError(what, "not UTF-8", error.start) from None
-    _check_depth(text, what, max_depth)
+    check_depth(text, what, max_depth)
     try:
         value = _DECODER.decode(text)
     except MalformedError as error:
@@ -74,7 +74,11 @@ def canonical_json(value: Json) -> bytes:
         raise MalformedError("JSON", "a lone surrogate in a string") from None
 
 
-def _check_depth(text: str, what: str, max_depth: int) -> None:
+def check_depth(text: str, what: str, max_depth: int) -> None:
+    """Refuse text that nests too deeply, or in too many arrays and objects, before anything parses it.
+
+    Raises: MalformedError.
+    """
     if text.count("[") + text.count("{") <= max_depth:
         return  # too few brackets, even if every one of them opened a container
     depth = containers = 0
