@@ -85,7 +85,7 @@ def remember(before: Memory | None, chain_id: int, header: VerifiedHeader, signe
     now = Memory(chain_id, TrustedBlock(header.number, header.hash, header.time), signed, header.tree, header.validated)
     if before is None:
         return now
-    higher = now if now.block.number > before.block.number else before
+    higher = max(before, now, key=_height)
     trees = [one.tree for one in (before, now) if one.tree is not None]
     sets = [one.validated for one in (before, now) if one.validated is not None]
     return Memory(
@@ -95,6 +95,10 @@ def remember(before: Memory | None, chain_id: int, header: VerifiedHeader, signe
         max(trees, key=lambda one: one.size, default=None),
         max(sets, key=lambda one: one.block.number, default=None),
     )
+
+
+def _height(memory: Memory) -> tuple[int, int]:
+    return memory.block.number, 0 if memory.tree is None else memory.tree.size
 
 
 def encode_memory(memory: Memory) -> bytes:

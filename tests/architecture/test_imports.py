@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
-LIGHT_NODE_NOT_PURE: frozenset[str] = frozenset()
-"""Modules of the light node that do I/O: none as yet."""
+LIGHT_NODE_NOT_PURE = frozenset({"light_node.state", "light_node.node"})
+"""Modules of the light node that do I/O: its folder, and what reads and writes it."""
 
 
 def test_every_import_contract_holds() -> None:

@@ -1,0 +1,56 @@
+"""`vinculum-light`: the commands, and what an error becomes.
+
+Exit codes: 0 verified or done, 1 refuted, 2 malformed or misused, 3 undetermined.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ledger.errors import ConfigurationError, SourceError, VinculumError
+from light_node.cli import trusting, verifying
+from light_node.cli.output import Output
+from light_node.verdict import outcome_of
+
+MISUSED, UNDETERMINED, INTERRUPTED, GONE = 2, 3, 130, 141
+HOME = Path(".vinculum-light")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code, and never shows a traceback for what a file or a source can cause."""
+    chosen = _parser().parse_args(arguments)
+    output = Output(as_json=chosen.json)
+    try:
+        return int(chosen.run(chosen, output))
+    except VinculumError as error:
+        output.fault(error)
+        return _exit_code(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return GONE
+
+
+def _exit_code(error: VinculumError) -> int:
+    if isinstance(error, SourceError):
+        return UNDETERMINED
+    return MISUSED if isinstance(error, ConfigurationError) else outcome_of(error).exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="vinculum-light", description=__doc__.partition("\n")[0])
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON value")
+    common.add_argument("--home", type=Path, default=HOME, help=f"the light node's folder ({HOME})", metavar="FOLDER")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    verifying.register(commands, common)
+    trusting.register(commands, common)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,135 @@
+"""``trust`` and ``state``: what this node believes, and what it has accepted."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ledger.errors import ConfigurationError, RollbackError, UntrustedError
+from ledger.event import Json
+from ledger.proof.evidence_fields import encode_hexadecimal
+from light_node.cli.files import read_limited
+from light_node.cli.output import Output
+from light_node.memory import Memory
+from light_node.node import known_trust
+from light_node.state import StateFolder
+from light_node.trust import MAX_BYTES, Trust, parse_trust
+from light_node.trust_words import trust_value
+from light_node.verdict import time_text
+
+_FINGERPRINT = "read out by somebody you trust, not by whoever gave you the file"
+
+
+def register(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the commands."""
+    trust = commands.add_parser("trust", help="the trust file").add_subparsers(required=True, metavar="COMMAND")
+    pin = trust.add_parser("pin", parents=[common], help="pin a trust file in a new node")
+    rotate = trust.add_parser("rotate", parents=[common], help="put another trust file in place of the pinned one")
+    for parser, run in ((pin, _pin), (rotate, _rotate)):
+        parser.add_argument("file", type=Path, help="trust file")
+        parser.add_argument("--fingerprint", required=True, help=f"its fingerprint, {_FINGERPRINT}")
+        parser.set_defaults(run=run)
+    for name, run, text in (("show", _show, "what it says"), ("fingerprint", _fingerprint, "what members compare")):
+        parser = trust.add_parser(name, parents=[common], help=text)
+        parser.add_argument("file", type=Path, nargs="?", help="trust file; the pinned one by default")
+        parser.set_defaults(run=run)
+    state = commands.add_parser("state", parents=[common], help="what was accepted last, and forks that were seen")
+    state.set_defaults(run=_state)
+
+
+def _pin(chosen: argparse.Namespace, output: Output) -> int:
+    trust, state = _compared(chosen), StateFolder(chosen.home)
+    state.make()
+    with state.alone():
+        before = known_trust(state)
+        if before is not None and before != trust:
+            raise ConfigurationError(
+                f"another trust file is pinned in {state.folder}: use `vinculum-light trust rotate`"
+            )
+        state.pin(trust)
+    return _say_pinned(output, state, trust)
+
+
+def _rotate(chosen: argparse.Namespace, output: Output) -> int:
+    """The new file must be of the same chain and contracts, and not begin before what was accepted.
+
+    Its keys may be others: that is what a rotation is for, and why a person compares the fingerprint.
+    """
+    trust, state = _compared(chosen), StateFolder(chosen.home)
+    with state.alone():
+        _check_succession(state.trust(), trust, state.memory())
+        state.pin(trust)
+    return _say_pinned(output, state, trust)
+
+
+def _check_succession(before: Trust, after: Trust, memory: Memory | None) -> None:
+    if (after.chain_id, after.consortium) != (before.chain_id, before.consortium):
+        raise UntrustedError("the new trust file is of another chain or another consortium")
+    if after.trusted_block.number < before.trusted_block.number:
+        raise RollbackError("trusted block", before.trusted_block.number, after.trusted_block.number)
+    block = after.trusted_block
+    if memory is not None and block.number == memory.block.number and block.hash != memory.block.hash:
+        raise UntrustedError(f"the new trust file has another block {block.number} than the one that was accepted")
+
+
+def _compared(chosen: argparse.Namespace) -> Trust:
+    trust = parse_trust(read_limited(chosen.file, MAX_BYTES, "trust file"))
+    if "".join(chosen.fingerprint.lower().split()) != trust.fingerprint().replace(" ", ""):
+        raise UntrustedError(f"its fingerprint is {trust.fingerprint()}, not the one that you were told")
+    return trust
+
+
+def _say_pinned(output: Output, state: StateFolder, trust: Trust) -> int:
+    value: dict[str, Json] = {"home": str(state.folder), "fingerprint": trust.fingerprint()}
+    output.result(value, f"pinned in {state.folder}\nfingerprint {trust.fingerprint()}")
+    return 0
+
+
+def _named(chosen: argparse.Namespace) -> Trust:
+    if chosen.file is None:
+        return StateFolder(chosen.home).trust()
+    return parse_trust(read_limited(chosen.file, MAX_BYTES, "trust file"))
+
+
+def _show(chosen: argparse.Namespace, output: Output) -> int:
+    value = trust_value(_named(chosen))
+    lines = [f"{name:26} {item}" for name, item in value.items() if not isinstance(item, list)]
+    listed = [item for item in value.values() if isinstance(item, list)]
+    output.result(value, "\n".join([*lines, *(f"{'signed by':26} {one}" for items in listed for one in items)]))
+    return 0
+
+
+def _fingerprint(chosen: argparse.Namespace, output: Output) -> int:
+    fingerprint = _named(chosen).fingerprint()
+    output.result({"fingerprint": fingerprint}, fingerprint)
+    return 0
+
+
+def _state(chosen: argparse.Namespace, output: Output) -> int:
+    state = StateFolder(chosen.home)
+    memory, forks = state.memory(), state.forks()
+    text = "nothing was accepted yet" if memory is None else _memory_text(memory)
+    lines = [text, *(f"two heads that contradict each other: {path}" for path in forks)]
+    output.result(
+        {"head": None if memory is None else _memory_value(memory), "forks": [str(path) for path in forks]},
+        "\n".join(lines),
+    )
+    return 1 if forks else 0
+
+
+def _memory_text(memory: Memory) -> str:
+    block = memory.block
+    tree = "" if memory.tree is None else f", in a tree of {memory.tree.size} blocks"
+    return f"block {block.number} of chain {memory.chain_id} at {time_text(block.time)}{tree}"
+
+
+def _memory_value(memory: Memory) -> dict[str, Json]:
+    block, tree = memory.block, memory.tree
+    return {
+        "chain_id": memory.chain_id,
+        "number": block.number,
+        "hash": encode_hexadecimal(block.hash),
+        "time": block.time,
+        "tree": None if tree is None else {"size": tree.size, "root": encode_hexadecimal(tree.root)},
+    }

@@ -1,0 +1,77 @@
+"""``verify``: one evidence file, by a trust file alone or by a node that remembers."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from ledger.errors import VinculumError
+from ledger.event import AssetReference, Json
+from ledger.identifiers import parse_identifier
+from ledger.proof.evidence import MAX_BYTES, parse_evidence
+from light_node.cli.files import read_limited, read_path
+from light_node.cli.output import Output
+from light_node.describe import describe, to_json
+from light_node.judgement import judge
+from light_node.node import Judged, LightNode
+from light_node.state import StateFolder
+from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES
+from light_node.trust import parse_trust
+
+
+def register(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the commands."""
+    verify = commands.add_parser(
+        "verify",
+        parents=[common],
+        help="verify an evidence file",
+        description="Verify an evidence file, offline. Without --trust by the pinned trust file, remembering the head.",
+    )
+    verify.add_argument("file", type=Path, help="evidence")
+    verify.add_argument("--trust", type=Path, help="judge by this trust file, and remember nothing")
+    verify.add_argument("--asset", help="identifier of the asset that it has to be of")
+    verify.add_argument("--consistency", type=Path, help="path from the remembered tree to the file's", metavar="FILE")
+    verify.add_argument("--public", action="store_true", help="do without being shown which asset it is")
+    verify.set_defaults(run=_verify)
+
+
+def _verify(chosen: argparse.Namespace, output: Output) -> int:
+    data = read_limited(chosen.file, MAX_BYTES, "evidence")
+    judged = _stateless(chosen, data) if chosen.trust is not None else _remembering(chosen, data)
+    verdict = judged.verdict
+    value: dict[str, Json] = to_json(verdict) | {"fork": None if judged.fork is None else str(judged.fork)}
+    kept = "" if judged.fork is None else f"  both signed heads are kept in {judged.fork}\n"
+    output.result(value, describe(verdict) + kept)
+    return verdict.outcome.exit_code
+
+
+def _stateless(chosen: argparse.Namespace, data: bytes) -> Judged:
+    trust = parse_trust(read_limited(chosen.trust, MAX_TRUST_BYTES, "trust file"))
+    asset = _asset(data, chosen.asset)
+    return Judged(judge(data, trust, now=int(time.time()), asset=asset, identity_required=not chosen.public))
+
+
+def _remembering(chosen: argparse.Namespace, data: bytes) -> Judged:
+    path = None if chosen.consistency is None else read_path(chosen.consistency)
+    state = StateFolder(chosen.home)
+    with state.alone():
+        return LightNode(state).judge(
+            data,
+            now=int(time.time()),
+            asset=_asset(data, chosen.asset),
+            path=path,
+            identity_required=not chosen.public,
+        )
+
+
+def _asset(data: bytes, identifier: str | None) -> AssetReference | None:
+    """The asset that is asked for; the file says which log it is of, and the verdict whether it is that asset."""
+    if identifier is None:
+        return None
+    try:
+        asset_type = parse_evidence(data).asset_type
+        return AssetReference(asset_type, parse_identifier(identifier, asset_type).canonical)
+    except VinculumError:
+        return None

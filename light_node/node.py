@@ -1,0 +1,99 @@
+"""A light node that remembers: each file is judged against what was accepted before, and moves it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.errors import ForkError, UntrustedError
+from ledger.event import AssetReference
+from ledger.proof.evidence import parse_evidence
+from light_node.judgement import judge
+from light_node.memory import Memory, SignedHead, remember
+from light_node.progress import Progress
+from light_node.state import StateFolder
+from light_node.trust import Trust
+from light_node.verdict import Outcome, Step, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict, and what it left behind.
+
+    Attributes:
+        verdict: On the file.
+        fork: Where two heads that contradict each other were kept, or None.
+    """
+
+    verdict: Verdict
+    fork: Path | None = None
+
+
+class LightNode:
+    """Judges files by one pinned trust file; use it while ``StateFolder.alone`` is held."""
+
+    def __init__(self, state: StateFolder) -> None:
+        """Read the trust file and the memory.
+
+        Raises:
+            ConfigurationError: No trust file is pinned.
+            MalformedError: One of the two is damaged.
+            UntrustedError: What is remembered is of another chain.
+        """
+        self._state, self.trust, self.memory = state, state.trust(), state.memory()
+        if self.memory is not None and self.memory.chain_id != self.trust.chain_id:
+            raise UntrustedError(f"what is remembered is of chain {self.memory.chain_id}, not {self.trust.chain_id}")
+
+    def judge(
+        self,
+        data: bytes,
+        *,
+        now: int,
+        asset: AssetReference | None = None,
+        path: tuple[bytes, ...] | None = None,
+        identity_required: bool = True,
+    ) -> Judged:
+        """Judge a file. A verified one is remembered before this returns; a fork is kept.
+
+        Args:
+            data: *Untrusted.*
+            now: The local clock, in seconds since the epoch.
+            asset: The asset that the file must be of, or None where any will do.
+            path: Consistency path between the remembered tree and the file's, *untrusted*; None where none is at hand.
+            identity_required: See ``Question``.
+        """
+        before, progress = self.memory, Progress()
+        accepted = None if before is None else before.accepted(path)
+        verdict = judge(
+            data,
+            self.trust,
+            now=now,
+            accepted=accepted,
+            asset=asset,
+            identity_required=identity_required,
+            progress=progress,
+        )
+        if verdict.outcome is Outcome.VERIFIED and progress.header is not None:
+            self._accept(remember(before, self.trust.chain_id, progress.header, _signed(data)))
+        if _is_fork(verdict) and before is not None:
+            return Judged(verdict, self._state.keep_fork(self.trust.chain_id, before.signed, _signed(data)))
+        return Judged(verdict)
+
+    def _accept(self, memory: Memory) -> None:
+        if memory != self.memory:
+            self._state.remember(memory)
+            self.memory = memory
+
+
+def _is_fork(verdict: Verdict) -> bool:
+    return verdict.step is Step.FINALITY and verdict.error == ForkError.__name__
+
+
+def _signed(data: bytes) -> SignedHead:
+    evidence = parse_evidence(data)
+    return SignedHead(evidence.header, evidence.finality)
+
+
+def known_trust(state: StateFolder) -> Trust | None:
+    """The pinned trust file, or None where there is none yet."""
+    return state.trust() if (state.folder / "trust.json").exists() else None

@@ -1,0 +1,113 @@
+"""The folder of one light node: the trust file that it pinned, the last head that it accepted, and forks that it saw.
+
+::
+
+    folder/
+      trust.json      pinned by a person, after comparing its fingerprint
+      head.json       see ``light_node.memory``; replaced as a whole, flushed before anybody is told
+      forks/*.json    heads that contradict each other, with both sets of signatures; never removed here
+      lock            held by whoever judges; a crash releases it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ipfs import files
+from ledger.errors import ConfigurationError, MalformedError
+from light_node.memory import MAX_BYTES, Memory, SignedHead, encode_fork, encode_memory, parse_memory
+from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES
+from light_node.trust import Trust, encode_trust, parse_trust
+
+LOCK_TIMEOUT_S = 10.0
+_TRUST, _HEAD, _FORKS, _LOCK = "trust.json", "head.json", "forks", "lock"
+
+
+class StateFolder:
+    """Keeps what must survive: every write is on the disk, as a whole, when its method returns."""
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing is read or made yet."""
+        self.folder = folder
+
+    def make(self) -> None:
+        """Make the folder, for this user alone, where there is none."""
+        with files.disk_errors(self.folder):
+            (self.folder / _FORKS).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the folder against every other process.
+
+        Raises: SourceTimeoutError, where another holds it.
+        """
+        if not self.folder.is_dir():
+            raise ConfigurationError(f"there is no light node in {self.folder}: pin a trust file first")
+        with files.exclusive(self.folder / _LOCK, LOCK_TIMEOUT_S):
+            yield
+
+    def trust(self) -> Trust:
+        """The pinned trust file.
+
+        Raises:
+            ConfigurationError: None is pinned.
+            MalformedError: It is damaged.
+        """
+        data = self._read(_TRUST, MAX_TRUST_BYTES)
+        if data is None:
+            raise ConfigurationError(f"no trust file is pinned in {self.folder}: run `vinculum-light trust pin`")
+        return parse_trust(data)
+
+    def pin(self, trust: Trust) -> None:
+        """Pin a trust file in place of the one that is there."""
+        self._replace(self.folder / _TRUST, encode_trust(trust))
+
+    def memory(self) -> Memory | None:
+        """What was accepted last, or None where nothing ever was.
+
+        Raises: MalformedError, where it is damaged: then nobody knows what was accepted, and a person has to look.
+        """
+        data = self._read(_HEAD, MAX_BYTES)
+        return None if data is None else parse_memory(data)
+
+    def remember(self, memory: Memory) -> None:
+        """Keep a memory in place of the one that is there."""
+        self._replace(self.folder / _HEAD, encode_memory(memory))
+
+    def keep_fork(self, chain_id: int, first: SignedHead, second: SignedHead) -> Path:
+        """Keep two heads that contradict each other; the same two once."""
+        data = encode_fork(chain_id, first, second)
+        path = self.folder / _FORKS / f"{hashlib.sha256(data).hexdigest()[:32]}.json"
+        if not path.exists():
+            self._replace(path, data)
+        return path
+
+    def forks(self) -> list[Path]:
+        """The forks that were seen."""
+        return sorted((self.folder / _FORKS).glob("*.json"))
+
+    def _read(self, name: str, most: int) -> bytes | None:
+        with files.disk_errors(self.folder):
+            try:
+                with (self.folder / name).open("rb") as stream:
+                    data = stream.read(most + 1)
+            except FileNotFoundError:
+                return None
+        if len(data) > most:
+            raise MalformedError(name, f"over {most} bytes")
+        return data
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with files.disk_errors(self.folder):
+            try:
+                files.write_durably(temporary, (data,))
+                temporary.replace(path)
+                files.flush_folder(path.parent)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise

@@ -1,0 +1,203 @@
+"""`vinculum-light` as a person uses it: exit codes, words, JSON, and no traceback."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ledger.proof.evidence import encode_evidence
+from light_node.cli.main import main
+from light_node.trust import Trust, encode_trust
+from tests.simulator.world import VIN, World, make_world
+
+
+class Bench:
+    """A folder with a node, a trust file and evidence."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self._capsys, self._patch, self.out, self.err = folder, capsys, monkeypatch, "", ""
+        self.world: World = make_world()
+        self.car = self.write("car.json", encode_evidence(self.world.chain.evidence(self.world.vehicle)))
+        self.trust: Trust = self.world.chain.trust()
+        self.trust_file = self.write("trust.json", encode_trust(self.trust))
+        self.at(self.world.chain.time)
+
+    def at(self, now: int) -> None:
+        self._patch.setattr(time, "time", lambda: float(now))
+
+    def write(self, name: str, data: bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(data)
+        return path
+
+    def run(self, *arguments: object) -> int:
+        words = [*map(str, arguments), "--home", str(self.folder / "node")]
+        code = main(words)
+        self.out, self.err = self._capsys.readouterr()
+        return code
+
+    def json(self, *arguments: object) -> dict[str, object]:
+        self.run(*arguments, "--json")
+        found: dict[str, object] = json.loads(self.out)
+        return found
+
+    def pin(self) -> int:
+        return self.run("trust", "pin", self.trust_file, "--fingerprint", self.trust.fingerprint())
+
+
+@pytest.fixture
+def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(tmp_path, capsys, monkeypatch)
+
+
+def test_pinned_node_verifies_and_remembers(bench: Bench) -> None:
+    assert bench.pin() == 0
+    assert bench.trust.fingerprint() in bench.out
+    assert bench.run("verify", bench.car) == 0
+    assert bench.out.startswith("VERIFIED\n")
+    assert bench.run("state") == 0
+    assert "block 1 of chain 31337" in bench.out
+
+
+def test_file_alone_is_judged_by_a_trust_file_and_nothing_is_remembered(bench: Bench) -> None:
+    assert bench.run("verify", bench.car, "--trust", bench.trust_file) == 0
+    assert not (bench.folder / "node").exists()
+
+
+def test_asset_that_is_asked_for_is_shown(bench: Bench) -> None:
+    assert bench.run("verify", bench.car, "--trust", bench.trust_file, "--asset", VIN) == 0
+
+
+def test_refuted_ends_with_1(bench: Bench) -> None:
+    data = bench.car.read_bytes().replace(b'"status":1', b'"status":2', 1)
+    assert bench.run("verify", bench.write("bad.json", data), "--trust", bench.trust_file) == 1
+    assert bench.out.startswith("REFUTED at step 6 (fold)")
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"\xff" * 10, b"[" * 10_000])
+def test_malformed_ends_with_2(bench: Bench, data: bytes) -> None:
+    assert bench.run("verify", bench.write("bad.json", data), "--trust", bench.trust_file) == 2
+    assert bench.out.startswith("MALFORMED at step 1 (parse)")
+
+
+def test_too_old_ends_with_3(bench: Bench) -> None:
+    bench.at(bench.world.chain.time + 30 * 86400)
+    assert bench.run("verify", bench.car, "--trust", bench.trust_file) == 3
+    assert bench.out.startswith("UNDETERMINED at step 12 (freshness)")
+
+
+def test_clock_before_the_last_head_is_undetermined(bench: Bench) -> None:
+    bench.pin()
+    bench.run("verify", bench.car)
+    bench.at(bench.trust.trusted_block.time - 3600)
+    assert bench.run("verify", bench.car) == 3
+    assert "clock" in bench.out
+
+
+def test_json_is_one_value(bench: Bench) -> None:
+    value = bench.json("verify", bench.car, "--trust", bench.trust_file)
+    assert value["outcome"] == "verified"
+    assert value["fork"] is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("verify", "nowhere.json"),
+        ("verify", "nowhere.json", "--trust", "nowhere.json"),
+        ("trust", "show"),
+        ("trust", "fingerprint"),
+        ("trust", "pin", "nowhere.json", "--fingerprint", "00"),
+    ],
+)
+def test_what_is_missing_is_named_and_ends_with_2(bench: Bench, words: Sequence[str]) -> None:
+    assert bench.run(*words) == 2
+    assert bench.err.startswith("ConfigurationError: ")
+    assert "Traceback" not in bench.err
+
+
+def test_verify_without_a_node_says_what_to_do(bench: Bench) -> None:
+    assert bench.run("verify", bench.car) == 2
+    assert "pin a trust file first" in bench.err
+
+
+def test_trust_file_of_another_fingerprint_is_not_pinned(bench: Bench) -> None:
+    wrong = bench.trust.fingerprint()[:-1] + "0"
+    wrong = wrong if wrong != bench.trust.fingerprint() else wrong[:-1] + "1"
+    assert bench.run("trust", "pin", bench.trust_file, "--fingerprint", wrong) == 3
+    assert not (bench.folder / "node").exists()
+
+
+def test_fingerprint_may_be_typed_without_blanks_or_in_capitals(bench: Bench) -> None:
+    typed = bench.trust.fingerprint().replace(" ", "").upper()
+    assert bench.run("trust", "pin", bench.trust_file, "--fingerprint", typed) == 0
+
+
+def test_second_trust_file_is_not_pinned_over_the_first(bench: Bench) -> None:
+    bench.pin()
+    other = bench.world.chain.trust(maximum_age_seconds=1)
+    file = bench.write("other.json", encode_trust(other))
+    assert bench.run("trust", "pin", file, "--fingerprint", other.fingerprint()) == 2
+    assert bench.json("trust", "fingerprint")["fingerprint"] == bench.trust.fingerprint()
+
+
+def test_rotation_puts_another_trust_file_in_place(bench: Bench) -> None:
+    bench.pin()
+    other = bench.world.chain.trust(maximum_age_seconds=1)
+    file = bench.write("other.json", encode_trust(other))
+    assert bench.run("trust", "rotate", file, "--fingerprint", other.fingerprint()) == 0
+    assert bench.json("trust", "fingerprint")["fingerprint"] == other.fingerprint()
+
+
+@pytest.mark.parametrize("changes", [{"chain_id": 7}, {"consortium": None}])
+def test_rotation_to_another_chain_or_consortium_is_refused(bench: Bench, changes: dict[str, object]) -> None:
+    bench.pin()
+    if "consortium" in changes:
+        changes = {"consortium": type(bench.trust.consortium)(b"\x01" * 20, bytes(32))}
+    other = bench.world.chain.trust(**changes)
+    file = bench.write("other.json", encode_trust(other))
+    assert bench.run("trust", "rotate", file, "--fingerprint", other.fingerprint()) == 3
+    assert bench.json("trust", "fingerprint")["fingerprint"] == bench.trust.fingerprint()
+
+
+def test_rotation_does_not_begin_before_the_pinned_one(bench: Bench) -> None:
+    block = bench.world.chain.blocks[1]
+    later = bench.world.chain.trust(trusted_block=type(bench.trust.trusted_block)(block.number, block.hash, block.time))
+    file = bench.write("later.json", encode_trust(later))
+    assert bench.run("trust", "pin", file, "--fingerprint", later.fingerprint()) == 0
+    assert bench.run("trust", "rotate", bench.trust_file, "--fingerprint", bench.trust.fingerprint()) == 3
+
+
+def test_show_tells_who_makes_a_head_final(bench: Bench) -> None:
+    assert bench.run("trust", "show", bench.trust_file) == 0
+    assert "2 of 3 witnesses" in bench.out
+    assert bench.out.count("signed by") == 3
+
+
+def test_fork_is_named_and_the_state_says_so(bench: Bench) -> None:
+    bench.pin()
+    bench.run("verify", bench.car)
+    other = make_world()
+    other.chain.time += 1
+    forked = bench.write("fork.json", encode_evidence(other.chain.evidence(other.vehicle)))
+    assert bench.run("verify", forked) == 1
+    assert "both signed heads are kept in" in bench.out
+    assert bench.run("state") == 1
+    assert "contradict" in bench.out
+
+
+@pytest.mark.parametrize("lines", ["x\n", "AAAA\n", "=\n" * 3, "A" * 100_000, ("A" * 43 + "=\n") * 129])
+def test_consistency_path_out_of_its_form_ends_with_2(bench: Bench, lines: str) -> None:
+    bench.pin()
+    path = bench.write("path", lines.encode())
+    assert bench.run("verify", bench.car, "--consistency", path) == 2
+
+
+def test_wrong_words_end_with_2(bench: Bench) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["certify"])
+    assert ended.value.code == 2
