@@ -60,7 +60,7 @@ def test_the_id_follows_from_action_and_salt() -> None:
         calls.REVOKE_ISSUER_KEY.encode(DIGEST),
         calls.CONFIRM.encode(ACTION, DIGEST),
         Function("withdraw(bytes32)").encode(DIGEST),
-        os.urandom(68),
+        keccak256(b"no action") * 2 + bytes(4),
     ],
 )
 def test_what_is_no_action_is_refused(calldata: bytes) -> None:
