@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from ledger.errors import StaleError
-from light_node.heads import VerifiedHeader
-from light_node.trust import Trust, TrustedBlock
+from light_node.heads import Accepted, VerifiedHeader
+from light_node.trust import Trust
 
 CLOCK_TOLERANCE_SECONDS = 60
 
 
-def verify_freshness(header: VerifiedHeader, trust: Trust, accepted: TrustedBlock | None, now: int) -> None:
+def verify_freshness(header: VerifiedHeader, trust: Trust, accepted: Accepted | None, now: int) -> None:
     """Prove that the header is neither from the future nor too old, as far as the local clock can be believed.
 
     1. The clock is not behind the last accepted head: then it says nothing about age.
-    2. The last accepted head is within the trusting period: else the pinned keys may have been retired since.
+    2. The last accepted head, or the last anchor, is within the trusting period: else the pinned keys may have been
+       retired since.
     3. The header is not from the future.
     4. The header is not older than the maximum age.
 
     Args:
         header: *Verified.*
         trust: The trust file.
-        accepted: The last head that was accepted here, or None.
+        accepted: What was accepted here before, or None.
         now: The local clock, in seconds since the epoch.
 
     Raises:
         StaleError: 1 to 4 does not hold.
     """
-    last = max(trust.trusted_block.time, accepted.time if accepted is not None else 0)
+    before = (0, 0) if accepted is None else (accepted.block.time, accepted.anchored_at)
+    last = max(trust.trusted_block.time, *before)
     if now < last - CLOCK_TOLERANCE_SECONDS:  # 1
         raise StaleError(f"the local clock is {last - now} s behind the last accepted head")
     if now - last > trust.trusting_period_seconds:  # 2

@@ -64,9 +64,11 @@ class Accepted:
         tree: The last tree, or None where none is remembered: then nothing is asked of a new one.
         path: Consistency path between that tree and the one of the file, *untrusted*; from whoever has the blocks.
         validated: The last set of validators that was proven, or None where none is remembered.
+        anchored_at: When witnesses last vouched for that tree to this very node, in seconds since the epoch; 0: never.
     """
 
     block: TrustedBlock
     tree: TreeHead | None = None
     path: tuple[bytes, ...] | None = None
     validated: ValidatedBlock | None = None
+    anchored_at: int = 0

@@ -26,7 +26,7 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 12
 
 _read = FieldReader("state of the light node")
-_STATE = frozenset({"type", "version", "chain_id", "block", "tree", "validated", "signed"})
+_STATE = frozenset({"type", "version", "chain_id", "block", "tree", "validated", "anchored_at", "signed"})
 _BLOCK = frozenset({"number", "hash", "time"})
 _VALIDATED = frozenset({"block", "validators"})
 _TREE = frozenset({"size", "root"})
@@ -60,6 +60,7 @@ class Memory:
         signed: The proof of it: one half of the evidence, should another head ever contradict it.
         tree: The largest tree of block hashes that witnesses cosigned; None where validators seal.
         validated: The last block whose successor's validators are known; None where witnesses cosign.
+        anchored_at: When witnesses last vouched for ``tree`` to this very node; 0: never.
     """
 
     chain_id: int
@@ -67,10 +68,11 @@ class Memory:
     signed: SignedHead
     tree: TreeHead | None = None
     validated: ValidatedBlock | None = None
+    anchored_at: int = 0
 
     def accepted(self, path: tuple[bytes, ...] | None = None) -> Accepted:
         """What a new file must not take back; ``path``: see ``Accepted``."""
-        return Accepted(self.block, self.tree, path, self.validated)
+        return Accepted(self.block, self.tree, path, self.validated, self.anchored_at)
 
 
 def remember(before: Memory | None, chain_id: int, header: VerifiedHeader, signed: SignedHead) -> Memory:
@@ -94,6 +96,7 @@ def remember(before: Memory | None, chain_id: int, header: VerifiedHeader, signe
         higher.signed,
         max(trees, key=lambda one: one.size, default=None),
         max(sets, key=lambda one: one.block.number, default=None),
+        before.anchored_at,
     )
 
 
@@ -112,6 +115,7 @@ def encode_memory(memory: Memory) -> bytes:
             "block": _block_value(memory.block),
             "tree": None if tree is None else {"size": tree.size, "root": encode_hexadecimal(tree.root)},
             "validated": None if validated is None else _validated_value(validated),
+            "anchored_at": memory.anchored_at,
             "signed": memory.signed.value(),
         }
     )
@@ -132,6 +136,7 @@ def parse_memory(data: bytes) -> Memory:
         signed=_signed(fields["signed"], "/signed"),
         tree=None if fields["tree"] is None else _tree(fields["tree"]),
         validated=None if fields["validated"] is None else _validated(fields["validated"]),
+        anchored_at=_read.integer(fields["anchored_at"], "/anchored_at", most=MAX_INTEGER),
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.errors import ForkError, UntrustedError
+from ledger.errors import ForkError, MalformedError, UntrustedError
 from ledger.event import AssetReference
-from ledger.proof.evidence import parse_evidence
+from ledger.proof.checkpoint import parse_checkpoint
+from ledger.proof.evidence import CheckpointFinality, parse_evidence
 from light_node.judgement import judge
 from light_node.memory import Memory, SignedHead, remember
 from light_node.progress import Progress
@@ -78,6 +79,18 @@ class LightNode:
         if _is_fork(verdict) and before is not None:
             return Judged(verdict, self._state.keep_fork(self.trust.chain_id, before.signed, _signed(data)))
         return Judged(verdict)
+
+    def unproven_sizes(self, data: bytes) -> tuple[int, int] | None:
+        """The two sizes between which a consistency path is needed to judge a file; None where none is."""
+        try:
+            finality = parse_evidence(data).finality
+            if not isinstance(finality, CheckpointFinality) or self.memory is None or self.memory.tree is None:
+                return None
+            size = parse_checkpoint(finality.note).checkpoint.size
+        except MalformedError:
+            return None  # the verdict says so
+        old, new = sorted((self.memory.tree.size, size))
+        return None if old == new else (old, new)
 
     def _accept(self, memory: Memory) -> None:
         if memory != self.memory:

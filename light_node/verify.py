@@ -204,6 +204,6 @@ def _assess(
 
 def _verify_freshness(header: VerifiedHeader, trust: Trust, question: Question, progress: Progress) -> None:
     try:
-        verify_freshness(header, trust, None if question.accepted is None else question.accepted.block, question.now)
+        verify_freshness(header, trust, question.accepted, question.now)
     except StaleError as error:
         progress.doubt(error)

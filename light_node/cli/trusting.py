@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
+import time
 from pathlib import Path
 from typing import Any
 
 from ledger.errors import ConfigurationError, RollbackError, UntrustedError
 from ledger.event import Json
 from ledger.proof.evidence_fields import encode_hexadecimal
+from light_node.anchoring import anchor_anew
 from light_node.cli.files import read_limited
 from light_node.cli.output import Output
+from light_node.http_source import HttpSource
 from light_node.memory import Memory
 from light_node.node import known_trust
 from light_node.state import StateFolder
@@ -36,6 +40,9 @@ def register(commands: Any, common: argparse.ArgumentParser) -> None:
         parser.set_defaults(run=run)
     state = commands.add_parser("state", parents=[common], help="what was accepted last, and forks that were seen")
     state.set_defaults(run=_state)
+    anchor = commands.add_parser("anchor", parents=[common], help="ask witnesses anew after a sleep beyond the period")
+    anchor.add_argument("--source", action="append", required=True, help="a witness; at least two", metavar="URL")
+    anchor.set_defaults(run=_anchor)
 
 
 def _pin(chosen: argparse.Namespace, output: Output) -> int:
@@ -116,6 +123,20 @@ def _state(chosen: argparse.Namespace, output: Output) -> int:
         "\n".join(lines),
     )
     return 1 if forks else 0
+
+
+def _anchor(chosen: argparse.Namespace, output: Output) -> int:
+    state, sources = StateFolder(chosen.home), [HttpSource(url) for url in chosen.source]
+    with state.alone():
+        anchor, memory = anchor_anew(state.trust(), state.memory(), sources, int(time.time()), os.urandom)
+        if memory is not None:
+            state.remember(memory)
+    for source, error in anchor.refused.items():
+        output.warn(f"{source} did not count: {error}")
+    value: dict[str, Json] = {"size": anchor.size, "root": encode_hexadecimal(anchor.root), "time": anchor.time}
+    listed = ", ".join(anchor.witnesses)
+    output.result(value | {"witnesses": [*anchor.witnesses]}, f"{anchor.size} blocks, as {listed} hold now")
+    return 0
 
 
 def _memory_text(memory: Memory) -> str:

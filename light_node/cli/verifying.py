@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from ledger.errors import VinculumError
 from ledger.event import AssetReference, Json
 from ledger.identifiers import parse_identifier
 from ledger.proof.evidence import MAX_BYTES, parse_evidence
+from light_node.anchoring import fetch_path
 from light_node.cli.files import read_limited, read_path
 from light_node.cli.output import Output
 from light_node.describe import describe, to_json
+from light_node.http_source import HttpSource
 from light_node.judgement import judge
 from light_node.node import Judged, LightNode
 from light_node.state import StateFolder
@@ -32,7 +35,9 @@ def register(commands: Any, common: argparse.ArgumentParser) -> None:
     verify.add_argument("file", type=Path, help="evidence")
     verify.add_argument("--trust", type=Path, help="judge by this trust file, and remember nothing")
     verify.add_argument("--asset", help="identifier of the asset that it has to be of")
-    verify.add_argument("--consistency", type=Path, help="path from the remembered tree to the file's", metavar="FILE")
+    proof = "proof from a witness that the file's tree and the remembered one are of one chain"
+    verify.add_argument("--consistency", type=Path, help=proof, metavar="FILE")
+    verify.add_argument("--source", action="append", default=[], help="ask this witness for that proof", metavar="URL")
     verify.add_argument("--public", action="store_true", help="do without being shown which asset it is")
     verify.set_defaults(run=_verify)
 
@@ -54,16 +59,24 @@ def _stateless(chosen: argparse.Namespace, data: bytes) -> Judged:
 
 
 def _remembering(chosen: argparse.Namespace, data: bytes) -> Judged:
-    path = None if chosen.consistency is None else read_path(chosen.consistency)
     state = StateFolder(chosen.home)
+    sources = [HttpSource(url) for url in chosen.source]
     with state.alone():
-        return LightNode(state).judge(
+        node = LightNode(state)
+        path = _path_of(node, data, sources) if chosen.consistency is None else read_path(chosen.consistency)
+        return node.judge(
             data,
             now=int(time.time()),
             asset=_asset(data, chosen.asset),
             path=path,
             identity_required=not chosen.public,
         )
+
+
+def _path_of(node: LightNode, data: bytes, sources: Sequence[HttpSource]) -> tuple[bytes, ...] | None:
+    """Ask for the path between the remembered tree and the file's, where there is one to ask for."""
+    sizes = node.unproven_sizes(data)
+    return None if sizes is None or not sources else fetch_path(sources, *sizes)
 
 
 def _asset(data: bytes, identifier: str | None) -> AssetReference | None:

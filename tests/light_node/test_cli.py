@@ -190,7 +190,7 @@ def test_fork_is_named_and_the_state_says_so(bench: Bench) -> None:
     assert "contradict" in bench.out
 
 
-@pytest.mark.parametrize("lines", ["x\n", "AAAA\n", "=\n" * 3, "A" * 100_000, ("A" * 43 + "=\n") * 129])
+@pytest.mark.parametrize("lines", ["x\n", "old 1\nnew 2\nAAAA\n", "old 2\nnew 1\n", "old 1\nnew 2", "A" * 100_000])
 def test_consistency_path_out_of_its_form_ends_with_2(bench: Bench, lines: str) -> None:
     bench.pin()
     path = bench.write("path", lines.encode())

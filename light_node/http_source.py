@@ -1,0 +1,119 @@
+"""Asking a server over HTTP(S), on the standard library alone: bounded in time and size; no redirect, no proxy."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ledger.errors import (
+    ConfigurationError,
+    MissingError,
+    RejectedError,
+    SourceTimeoutError,
+    TooLargeError,
+    UnreachableError,
+)
+
+_CHUNK = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a server answered; *untrusted*.
+
+    Attributes:
+        status: Of HTTP.
+        headers: Names in lower case.
+        body: At most as long as was asked for.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpSource:
+    """A server behind a URL; one connection a question. Who calls retries."""
+
+    def __init__(self, url: str, *, timeout_s: float = 30.0, context: ssl.SSLContext | None = None) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            url: ``https://host[:port][/path]``; ``http`` where the way there is protected otherwise.
+            timeout_s: For an answer as a whole, however slowly it comes.
+            context: Of TLS; the system's authorities by default.
+
+        Raises: ConfigurationError, for another kind of URL.
+        """
+        parts = urlsplit(url)
+        try:
+            self._host, self._port = parts.hostname or "", parts.port
+        except ValueError:
+            raise ConfigurationError(f"{url[:200]!r} has no port that there is") from None
+        if parts.scheme not in ("http", "https") or not self._host or parts.query or parts.username:
+            raise ConfigurationError(f"{url[:200]!r} is not http(s)://host[:port][/path]")
+        self.name, self._path, self._timeout_s = url, parts.path.rstrip("/"), timeout_s
+        self._context = (context or ssl.create_default_context()) if parts.scheme == "https" else None
+
+    def get(self, path: str, most: int) -> bytes:
+        """Fetch what stands under a path, which begins with a slash.
+
+        Raises:
+            MissingError: There is nothing.
+            RejectedError: The server answers otherwise.
+            SourceError: It does not answer, or with more than ``most`` bytes.
+        """
+        reply = self.ask("GET", path, None, {}, most)
+        if reply.status == http.client.NOT_FOUND:
+            raise MissingError(f"{self.name} has nothing at {path[:100]}")
+        if reply.status != http.client.OK:
+            raise RejectedError(f"{self.name} answers {reply.status} at {path[:100]}")
+        return reply.body
+
+    def ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], most: int) -> Reply:
+        """Ask one question.
+
+        Raises: SourceTimeoutError, UnreachableError, TooLargeError.
+        """
+        deadline = time.monotonic() + self._timeout_s
+        connection = self._connection()
+        try:
+            connection.request(method, self._path + path, body, {**headers, "Connection": "close"})
+            response = connection.getresponse()
+            data = self._read(connection, response, deadline, most)
+            return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, data)
+        except TimeoutError:
+            raise SourceTimeoutError(f"{self.name} did not answer within {self._timeout_s:g} s") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise UnreachableError(f"{self.name}: {str(error) or type(error).__name__}") from None
+        finally:
+            connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._context is None:
+            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
+        return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=self._context)
+
+    def _read(
+        self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse, deadline: float, most: int
+    ) -> bytes:
+        data = bytearray()
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            if connection.sock is not None:
+                connection.sock.settimeout(left)
+            chunk = response.read1(_CHUNK)
+            if not chunk:
+                break
+            data += chunk
+            if len(data) > most:
+                raise TooLargeError(f"{self.name}: an answer over {most} bytes")
+        if response.length:
+            raise UnreachableError(f"{self.name}: the answer broke off")
+        return bytes(data)
