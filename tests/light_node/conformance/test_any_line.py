@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import random
-import time
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +15,6 @@ from light_node.conformance.__main__ import converse
 from tests.light_node.conformance.asking import answer_of, bare, read_answer
 from tests.light_node.conformance.requests import REQUESTS, fields_of
 
-SECONDS = float(os.environ.get("VINCULUM_FUZZ_SECONDS", "600"))
 FOLDER = Path(__file__).parents[2] / "vectors"
 
 
@@ -40,24 +35,6 @@ VALID: list[dict[str, Any]] = [
     {"op": "qbft_skip", **REQUESTS["qbft_skip"], "header": bare(HEADER["rlp"])},
     *({"op": "signature", **fields_of(algorithm)} for algorithm in Algorithm),
 ]
-SPICE = (
-    b'"',
-    b"{",
-    b"}",
-    b"[",
-    b"]",
-    b",",
-    b":",
-    b"null",
-    b"-1",
-    b"1e9",
-    b"NaN",
-    b"\\u",
-    b"\xff",
-    b"0",
-    b'"id":1',
-    b"\n",
-)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary().map(bytes.hex),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
@@ -101,20 +78,3 @@ def test_any_field_of_the_right_form(request: dict[str, Any], data: st.DataObjec
     elif isinstance(request[name], list):
         other = st.lists(other, max_size=4)
     answer_of(json.dumps(request | {name: data.draw(other)}).encode())
-
-
-@pytest.mark.fuzz
-def test_damaged_lines() -> None:
-    until, seed = time.monotonic() + SECONDS, 0
-    lines = [json.dumps({"id": 1, **request}).encode() for request in VALID]
-    while time.monotonic() < until:
-        seed += 1
-        draw = random.Random(seed)
-        line = draw.choice(lines)
-        for _ in range(draw.randint(1, 4)):
-            at, length = draw.randrange(len(line) + 1), draw.choice((0, 0, 1, 2, 9))
-            line = line[:at] + draw.choice((*SPICE, draw.randbytes(1))) + line[at + length :]
-        try:
-            assert_one_answer_a_line(line)
-        except Exception as error:
-            raise AssertionError(f"seed {seed}: {line!r}") from error
