@@ -223,4 +223,4 @@ class RejectedError(SourceError):
 
 
 class QueueFullError(SourceError):
-    """A bounded queue takes no more until something is delivered; what was offered is not in it, nothing else is lost."""
+    """A bounded queue takes no more until something is delivered; what was offered is not in it."""

@@ -10,7 +10,7 @@ from ledger.credential.jose import Algorithm, PublicKey, parse_jwk
 from ledger.credential.sd_jwt import RawSdJwt
 from ledger.errors import IssuerError, MalformedError
 from ledger.proof.evidence import IssuerKey
-from ledger.proof.slots import IssuerKeyRecord
+from ledger.proof.slots import DEVICE_KEY, IssuerKeyRecord
 from light_node.proofs import ProvenState
 
 ALGORITHMS = {1: Algorithm.ES256, 2: Algorithm.ES256K, 3: Algorithm.EDDSA}
@@ -51,7 +51,7 @@ def parse_issuers(issuers: Sequence[IssuerKey]) -> Issuers:
 def verify_issuer(key: PublicKey, organisation: int, time: int, state: ProvenState) -> bool:
     """Prove that a key was one of an organisation's issuer keys at a time.
 
-    1. The organisation added it, for this algorithm.
+    1. The organisation added it, for this algorithm, and not as a device's, which signs no credentials.
     2. The time lies from ``valid_from`` until before ``valid_until``.
     3. The time lies before ``revoked_from``; or else not after the revocation was recorded: then it is *disputed*.
 
@@ -71,6 +71,8 @@ def verify_issuer(key: PublicKey, organisation: int, time: int, state: ProvenSta
     record = state.issuer_key(organisation, key.thumbprint)
     if record is None or ALGORITHMS.get(record.algorithm) is not key.algorithm:  # 1
         raise IssuerError(f"organisation {organisation} never added this {key.algorithm} key")
+    if record.flags & DEVICE_KEY:
+        raise IssuerError(f"organisation {organisation} added this key for a device: it signs no credentials")
     if not record.valid_from <= time < record.valid_until:  # 2
         window = f"valid from {record.valid_from} until {record.valid_until}"
         raise IssuerError(f"the key of organisation {organisation} is {window}, the attestation is of {time}")

@@ -14,6 +14,7 @@ from ledger.cli.output import utc
 from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.credential.jose import parse_jwk
 from ledger.errors import ConfigurationError, MalformedError
+from ledger.proof.slots import DEVICE_KEY
 from ledger.service.council import revoke_from
 from ledger.service.directory import Listed, find_organisation, issuer_keys
 from ledger.service.issuer_keys import (
@@ -50,17 +51,21 @@ def list_keys(context: typer.Context, organisation: Name) -> None:
     frame.output.result(keys, frame.output.table(("thumbprint", "algorithm", ""), rows))
 
 
-@command(key_app, "add", "vinculum key add cell-maker device.jwk")
+@command(key_app, "add", "vinculum key add cell-maker hardware.jwk", "vinculum key add cell-maker device.jwk --device")
 def add_key(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the organisation's keys here.")],
     jwk: Annotated[Path, typer.Argument(help="The public key as a JWK file.", exists=True, dir_okay=False)],
+    *,
+    device: Annotated[
+        bool, typer.Option("--device", help="The key of a device: it signs batches of readings, and no credentials.")
+    ] = False,
 ) -> None:
-    """Publish another public key of an organisation: a device's or a hardware module's. Valid from now on."""
+    """Publish another public key of an organisation: a hardware module's, or a device's. Valid from now on."""
     frame = frame_of(context)
     key = parse_jwk(parse_json(read_limited(jwk, MAX_JWK_BYTES, "JWK"), what="JWK"))
     with frame.workspace() as workspace:
-        add_issuer_key(workspace, name, key)
+        add_issuer_key(workspace, name, key, DEVICE_KEY if device else 0)
     frame.output.result({"thumbprint": key.thumbprint}, f"key {key.thumbprint.hex()} is valid from now on")
 
 

@@ -11,7 +11,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ledger.cli import checking, council, giving, keys, logs, network, organisations, reading, recording, witness
+from ledger.cli import (
+    checking,
+    council,
+    gateway,
+    giving,
+    keys,
+    logs,
+    network,
+    organisations,
+    reading,
+    recording,
+    witness,
+)
 from ledger.cli.app import (
     DEFAULT_HOME,
     EXIT_DONE,
@@ -43,7 +55,7 @@ app = typer.Typer(
 )
 for _part in (network, recording, reading, giving, checking):
     _part.register(app)
-for _part in (organisations, keys, council, logs, witness):
+for _part in (organisations, keys, council, logs, witness, gateway):
     _part.register(app)
 
 

@@ -77,3 +77,14 @@ def read_limited(path: Path, limit: int, what: str) -> bytes:
     if len(data) > limit:
         raise MalformedError(what, f"more than {limit} bytes")
     return data
+
+
+def read_address(text: str) -> tuple[str, int]:
+    """Read ``host:port``, an IPv6 host in brackets.
+
+    Raises: ConfigurationError.
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ConfigurationError(f"{text!r} is no address and port, such as 127.0.0.1:8750")
+    return host.removeprefix("[").removesuffix("]"), int(port)

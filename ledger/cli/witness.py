@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ledger.cli.app import command, frame_of, group
-from ledger.cli.options import As
+from ledger.cli.options import As, read_address
 from ledger.cli.output import counted, utc
 from ledger.errors import ConfigurationError
 from ledger.proof.checkpoint import parse_vkey
@@ -41,7 +41,7 @@ def serve_witness(
     It signs only what the node of this home holds as final, and what extends what it signed before.
     """
     frame = frame_of(context)
-    host, port = _address(listen)
+    host, port = read_address(listen)
     with frame.workspace() as workspace:
         witness = witness_of(workspace, organisation)
 
@@ -124,13 +124,6 @@ def collect(context: typer.Context) -> None:
     lines = [f"{counted(note.checkpoint.size, 'block')}, signed by {', '.join(signed) or 'nobody'}"]
     lines += [f"  {one.name} is {one.word}: {one.text}" for one in (report.said if report else ()) if _failed(one.word)]
     frame.output.result(value | {"collected": _report_value(report)}, "\n".join(lines))
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ConfigurationError(f"{text!r} is no address and port, such as 127.0.0.1:8750")
-    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def _failed(word: str) -> bool:

@@ -13,6 +13,8 @@ from ledger.proof.keccak import keccak256
 HEAD_SLOT, SUCCESSOR_SLOT = 0, 1  # of a log
 MEMBERS_SLOT, ISSUER_KEYS_SLOT, NAMESPACES_SLOT, VALIDATORS_SLOT = 0, 1, 2, 10  # of Consortium
 MAX_NAMESPACE_GRANTS = 64
+DEVICE_KEY = 1
+"""Flag of an issuer key that is a device's: it signs batches of readings, and no credentials."""
 
 _WORD_BYTES = 32
 _SLOTS = 2**256
@@ -30,7 +32,7 @@ class IssuerKeyRecord:
         revoked_from: 0 where it is not revoked.
         changed_at: When it was last changed.
         algorithm: 1 ES256, 2 ES256K, 3 EdDSA.
-        flags: The organisation's own, e.g. 1 for the key of a device.
+        flags: The organisation's own; ``DEVICE_KEY`` for the key of a device.
     """
 
     valid_from: int

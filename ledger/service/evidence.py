@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import func, select
@@ -28,7 +28,7 @@ from ledger.proof.evidence_slots import consortium_slots
 from ledger.proof.fold import Meta, leaf
 from ledger.proof.merkle import inclusion_path
 from ledger.proof.slots import SUCCESSOR_SLOT, head_slot, word_of
-from ledger.service.presentable import presentable, read_key
+from ledger.service.presentable import NOTHING, presentable, read_key
 from ledger.service.read import AssetRecord, Entry, ReadCredential, visible_names
 from ledger.service.witness import latest_checkpoint
 from ledger.service.workspace import Workspace
@@ -64,16 +64,48 @@ def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare
 
     Raises: SourceError, where node, store or witnesses do not deliver.
     """
+
+    def show(entries: Sequence[Entry]) -> list[Shown]:
+        found = zip(entries, presentable(workspace, entries), strict=True)
+        return [_show(entry, presented.credential, tier) for entry, presented in found]
+
+    return _build(workspace, asset, show, bare=bare_leaves)
+
+
+def build_receipt(workspace: Workspace, asset: AssetRecord, digests: Collection[bytes], names: frozenset[str]) -> bytes:
+    """Build the evidence that shows nothing but some claims of some ordinary events: that they are attested.
+
+    Args:
+        workspace: The home.
+        asset: Whose events they are.
+        digests: Of their credentials.
+        names: Of the claims that are shown of each.
+
+    Returns: The canonical bytes; every other event is withheld.
+
+    Raises: SourceError, where node, store or witnesses do not deliver.
+    """
+
+    def show(entries: Sequence[Entry]) -> list[Shown]:
+        wanted = [one for one in entries if one.digest in digests and not one.kind.changes_status]
+        presented = zip(wanted, presentable(workspace, wanted), strict=True)
+        found = {entry.position: one.credential for entry, one in presented}
+        credentials = [found.get(entry.position, NOTHING) for entry in entries]
+        return [Shown(entry, one, names & one.claims.keys()) for entry, one in zip(entries, credentials, strict=True)]
+
+    return _build(workspace, asset, show, bare=False)
+
+
+def _build(
+    workspace: Workspace, asset: AssetRecord, show: Callable[[Sequence[Entry]], list[Shown]], *, bare: bool
+) -> bytes:
     workspace.projector.sync()
     reader = workspace.reader()
     so_far = reader.history(asset)
     note = latest_checkpoint(workspace, max(so_far[-1].block_number if so_far else 0, _last_change(workspace)))
     block = note.checkpoint.size - 1
     entries = [entry for entry in reader.history(asset) if entry.block_number <= block]  # some came while we waited
-    shown = [
-        _show(entry, presented.credential, tier)
-        for entry, presented in zip(entries, presentable(workspace, entries), strict=True)
-    ]
+    shown = show(entries)
     with workspace.database.read() as session:
         path = inclusion_path(BlockTree(session), block, note.checkpoint.size)
     evidence = Evidence(
@@ -84,7 +116,7 @@ def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare
         finality=CheckpointFinality(note.note, tuple(path)),
         accounts=_accounts(workspace, asset, shown, block),
         segments=_segments(workspace, asset, shown),
-        history=tuple(_history_entry(item, bare=bare_leaves) for item in shown),
+        history=tuple(_history_entry(item, bare=bare) for item in shown),
         issuers=_issuers(workspace, shown),
     )
     return encode_evidence(evidence)

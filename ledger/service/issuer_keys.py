@@ -39,18 +39,25 @@ class Rotation:
     continued: bool
 
 
-def add_issuer_key(workspace: Workspace, name: str, key: PublicKey) -> None:
-    """Publish a credential key and add it to the organisation of keystore ``name``, valid from now on, without end."""
-    publish_issuer_key(workspace, name, key)
+def add_issuer_key(workspace: Workspace, name: str, key: PublicKey, flags: int = 0) -> None:
+    """Publish a credential key and add it to the organisation of keystore ``name``, valid from now on, without end.
+
+    Args:
+        workspace: The home.
+        name: Of the keystore.
+        key: Its public half.
+        flags: ``DEVICE_KEY`` for the key of a device, which signs batches of readings and no credentials.
+    """
+    publish_issuer_key(workspace, name, key, flags)
     workspace.projector.sync()
 
 
-def publish_issuer_key(workspace: Workspace, name: str, key: PublicKey) -> None:
+def publish_issuer_key(workspace: Workspace, name: str, key: PublicKey, flags: int = 0) -> None:
     """As ``add_issuer_key``; the index follows later."""
     with Batch() as batch:
         batch.add(canonical_json(dict(key.jwk)), "issuer.jwk")
         batch.put(workspace.documents)
-    action = calls.ADD_ISSUER_KEY.encode(key.thumbprint, 0, NO_END, ALGORITHM_NUMBERS[key.algorithm], 0)
+    action = calls.ADD_ISSUER_KEY.encode(key.thumbprint, 0, NO_END, ALGORITHM_NUMBERS[key.algorithm], flags)
     workspace.client.transact(signer_of(workspace, name), workspace.contracts.consortium, action)
 
 

@@ -18,6 +18,7 @@ from ledger.credential.jws import RawJws
 from ledger.credential.sd_jwt import RawSdJwt, verify_sd_jwt
 from ledger.errors import IssuerError, MissingError, VerificationError
 from ledger.proof.fold import EMPTY_HEAD
+from ledger.proof.slots import DEVICE_KEY
 from ledger.service.read import Entry, ReadCredential, reference_of
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import IssuerKey
@@ -96,6 +97,6 @@ def _place(chain_id: int, entry: Entry, head: bytes) -> Place:
 
 def _was_valid(row: IssuerKey | None, time: int) -> bool:
     """Whether a key was one of the organisation's at a time; disputed counts, as it does for a verifier."""
-    if row is None or not row.valid_from <= time < row.valid_until:
+    if row is None or row.flags & DEVICE_KEY or not row.valid_from <= time < row.valid_until:
         return False
     return not row.revoked_from or time < row.revoked_from or time <= row.changed_at

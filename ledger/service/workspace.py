@@ -53,6 +53,10 @@ class Workspace:
     def __enter__(self) -> Self:
         return self
 
+    def again(self) -> Workspace:
+        """Return another workspace on the same home, for another thread; a person is not asked twice."""
+        return Workspace(self.settings, self._prompt)
+
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 

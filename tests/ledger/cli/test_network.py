@@ -32,6 +32,7 @@ COMMANDS = [
     *("namespace assign", "namespace list", "council list", "council confirm"),
     *("log list", "log succeed", "log follow"),
     *("witness serve", "witness list", "witness add", "witness remove", "witness collect"),
+    *("gateway serve", "gateway status"),
 ]
 
 

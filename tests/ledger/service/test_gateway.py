@@ -1,0 +1,215 @@
+"""From a sensor to the chain and back: a real chain, a real gateway process, a real device process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from ledger.access import Tier
+from ledger.credential.jose import Algorithm, generate_private_key, parse_jwk
+from ledger.demo.insider import Attested, Insider
+from ledger.event import AssetReference
+from ledger.kinds import kind_by_name
+from ledger.proof.slots import DEVICE_KEY
+from ledger.service.evidence import build_evidence
+from ledger.service.gateway_inbox import Inbox, State
+from ledger.service.gateway_record import GatewayRecorder
+from ledger.service.gateway_serve import inbox_path
+from ledger.service.issuer_keys import add_issuer_key, revoke_issuer_key
+from ledger.service.read import AssetRecord
+from ledger.service.trust import make_trust
+from ledger.service.workspace import Workspace
+from light_node.edge.outgoing import Outgoing
+from light_node.edge.receipt import KIND, Reader, verify_receipt
+from light_node.edge.statement import parse_statement, verify_statement
+from light_node.judgement import judge
+from light_node.trust import encode_trust, parse_trust
+from light_node.verdict import EventState, Outcome
+from tests.ledger.service.conftest import birth, document, record
+
+pytestmark = pytest.mark.integration
+ROOT = Path(__file__).parents[3]
+LINE = '{"quantity":"odometer","value":%d,"unit":"km","sensor":"cluster"}\n'
+
+
+@dataclass
+class Unit:
+    """A device process: its folder, its key and its asset."""
+
+    folder: Path
+    thumbprint: bytes
+    asset: AssetRecord
+
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "light_node.edge", "--settings", str(self.folder / "edge.toml"), *arguments]
+        return subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, check=False, timeout=120)
+
+    def point_to(self, url: str) -> None:
+        text = (self.folder / "edge.toml").read_text()
+        (self.folder / "edge.toml").write_text(text.replace("http://nowhere.invalid", url))
+
+    def status(self) -> dict[str, object]:
+        return dict(json.loads(self.run("status").stdout))
+
+
+@pytest.fixture
+def unit(workspace: Workspace, asset: AssetReference, tmp_path: Path) -> Unit:
+    """A device of the maker's on one of its batteries, enrolled on chain."""
+    record(workspace, "maker", document(birth(asset)))
+    known = workspace.reader().asset(asset.identifier)
+    folder = tmp_path / "device"
+    folder.mkdir()
+    (folder / "trust.json").write_bytes(encode_trust(make_trust(workspace)))
+    (folder / "edge.toml").write_text(
+        'queue = "queue.db"\ntrust = "trust.json"\norganisation = 1\ngateway = "http://nowhere.invalid"\n'
+        f'[key]\nfile = "device.pem"\n[assets.pack]\ntype = "battery"\nsubject = "{known.subject.hex()}"\n'
+        "[batches]\nreadings = 4\n"
+    )
+    made = Unit(folder, b"", known)
+    key = parse_jwk(json.loads(made.run("key", "--new").stdout))
+    add_issuer_key(workspace, "maker", key, DEVICE_KEY)
+    return Unit(folder, key.thumbprint, known)
+
+
+@contextmanager
+def gateway(workspace: Workspace) -> Iterator[str]:
+    """`vinculum gateway serve` as a process; yields its URL."""
+    command = [sys.executable, "-m", "ledger.cli.main", "--home", str(workspace.home), "gateway", "serve"]
+    process = subprocess.Popen(
+        [*command, "--as", "maker", "--listen", "127.0.0.1:0", "--json"],
+        cwd=ROOT,
+        env=dict(os.environ),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process:
+        try:
+            yield str(json.loads(_value(process.stdout.readline, process))["url"])
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def _value(readline: Callable[[], str], process: subprocess.Popen[str]) -> str:
+    text = ""
+    while True:
+        line = readline()
+        if not line:
+            raise AssertionError(f"the gateway ended with {process.wait()}: {text}")
+        text += line
+        try:
+            json.loads(text)
+        except ValueError:
+            continue
+        return text
+
+
+def test_readings_of_a_device_are_proven_on_chain_before_they_are_deleted(workspace: Workspace, unit: Unit) -> None:
+    taken = unit.run("take", stdin="".join(LINE % km for km in (100, 101, 102, 50, 103, 104)))
+    assert "6 readings taken, 1 flagged" in taken.stderr
+    with gateway(workspace) as url:
+        unit.point_to(url)
+        sent = unit.run("send")
+    assert (sent.returncode, sent.stderr.count("is on chain")) == (0, 2), sent.stderr
+    status = unit.status()
+    assert (status["readings"], status["signed_batches"]) == (0, 0)
+    (delivered,) = status["delivered"]  # type: ignore[misc]
+    assert (delivered["batches"], delivered["readings"]) == (2, 6)
+    assert -60 < delivered["lag_seconds"] < 600
+
+    workspace.projector.sync()
+    history = [entry for entry in workspace.reader().history(unit.asset) if entry.kind.name == KIND]
+    assert len(history) == 2
+    manifest_files = workspace.reader().capsule(history[0].digest).manifest.files
+    assert [file.name for file in manifest_files] == ["source"]
+    verdict = judge(
+        build_evidence(workspace, unit.asset, Tier.PRIVATE),
+        parse_trust((unit.folder / "trust.json").read_bytes()),
+        now=history[-1].attested_at + 5,
+    )
+    assert (verdict.outcome, verdict.reason) == (Outcome.VERIFIED, "")
+    assert verdict.account is not None
+    fields = [event.fields for event in verdict.account.events if event.kind == KIND]
+    assert [(one["size"], one["sequence"], one["flagged"]) for one in fields] == [(4, 0, 1), (2, 1, 0)]
+    assert [one["odometer_km"] for one in fields] == [102, 104]
+    assert fields[1]["previous_batch"] == fields[0]["batch_digest"]
+
+
+def test_a_revoked_device_is_refused_and_keeps_its_readings(workspace: Workspace, unit: Unit) -> None:
+    unit.run("take", stdin=LINE % 7)
+    revoke_issuer_key(workspace, "maker", unit.thumbprint)
+    with gateway(workspace) as url:
+        unit.point_to(url)
+        sent = unit.run("send")
+    assert (sent.returncode, "403" in sent.stderr and "revoked" in sent.stderr) == (1, True), sent.stderr
+    assert unit.status()["readings"] == 1
+
+
+class Dying(Inbox):
+    """Ends like a process that is killed after the chain has the batch, before that is written down."""
+
+    def recorded(self, credentials: Sequence[tuple[bytes, bytes]]) -> None:
+        raise KeyboardInterrupt
+
+
+def test_a_batch_is_on_chain_once_though_the_recorder_died_in_between(workspace: Workspace, unit: Unit) -> None:
+    unit.run("take", stdin=LINE % 7)
+    member, path = workspace.member("maker"), inbox_path(workspace.home)
+    with Outgoing(unit.folder / "queue.db") as outgoing, Dying(path) as dying, Inbox(path) as inbox:
+        (waiting,) = outgoing.waiting()
+        raw = parse_statement(waiting.statement)
+        statement = verify_statement(raw, outgoing.key(raw.key_id))
+        dying.take(statement, outgoing.readings(waiting.number), 1)
+        with pytest.raises(KeyboardInterrupt):
+            GatewayRecorder(workspace, member, dying).round()
+        assert inbox.counts()["received"] == 1
+        assert GatewayRecorder(workspace, member, inbox).round()
+        receipt = inbox.receipt(statement.digest)
+    assert receipt is not None
+    reader = Reader(parse_trust((unit.folder / "trust.json").read_bytes()), member.organisation, int(time.time()))
+    assert verify_receipt(receipt.data, statement, reader).digest == statement.digest
+    assert sum(entry.kind.name == KIND for entry in workspace.reader().history(unit.asset)) == 1
+
+
+def test_what_a_disk_changed_in_the_inbox_is_not_recorded(workspace: Workspace, unit: Unit) -> None:
+    unit.run("take", stdin=LINE % 7)
+    member = workspace.member("maker")
+    with Outgoing(unit.folder / "queue.db") as outgoing, Inbox(inbox_path(workspace.home)) as inbox:
+        (waiting,) = outgoing.waiting()
+        raw = parse_statement(waiting.statement)
+        readings = outgoing.readings(waiting.number)
+        inbox.take(verify_statement(raw, outgoing.key(raw.key_id)), readings.replace(b"7}", b"8}"), 1)
+        GatewayRecorder(workspace, member, inbox).round()
+        kept = inbox.find(waiting.digest)
+    assert kept is not None
+    assert (kept.state, "root of the readings" in kept.reason) == (State.REFUSED, True)
+    assert not any(entry.kind.name == KIND for entry in workspace.reader().history(unit.asset))
+
+
+def test_the_key_of_a_device_signs_no_credentials(workspace: Workspace, asset: AssetReference) -> None:
+    """A thief of a device's key must not speak for its organisation of anything but readings."""
+    record(workspace, "maker", document(birth(asset)))
+    key = generate_private_key(Algorithm.ES256, os.urandom)
+    add_issuer_key(workspace, "maker", key.public, DEVICE_KEY)
+    thief = Insider(workspace, replace(workspace.member("maker"), issuer=key))
+    known = workspace.reader().asset(asset.identifier)
+    kind = "battery.state_of_health"
+    issued = thief.sign(
+        thief.plan(asset, known.subject, kind, {"measured_at": "2026-01-01", "state_of_health_percent": 99})
+    )
+    thief.attest([Attested(asset.asset_type, known.subject, kind_by_name(kind), issued.digest)])
+    workspace.projector.sync()
+    verdict = judge(build_evidence(workspace, known, Tier.PRIVATE), make_trust(workspace), now=int(time.time()))
+    assert verdict.account is not None
+    assert [event.state for event in verdict.account.events] == [EventState.OPENED, EventState.WITHHELD]
