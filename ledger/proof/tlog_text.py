@@ -1,7 +1,7 @@
-"""What logs, witnesses and readers send each other as text: requests for a cosignature, consistency proofs, nonces.
+"""What logs, witnesses and readers send each other as text: requests for a cosignature, proofs, nonces.
 
-Source: C2SP tlog-witness, "add-checkpoint", and tlog-checkpoint v1.0.0, extension lines. The text of a consistency
-proof that stands alone, and the nonce line, are our own.
+Source: C2SP tlog-witness, "add-checkpoint", and tlog-checkpoint v1.0.0, extension lines. The text of a proof that
+stands alone, and the nonce line, are our own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NONCE_BYTES = 32
 MAX_LINES = 63
 MAX_PROOF_BYTES = 4096
 MAX_REQUEST_BYTES = MAX_PROOF_BYTES + MAX_NOTE_BYTES
-_REQUEST, _PROOF = "add-checkpoint request", "consistency proof"
+_REQUEST, _PROOF, _INCLUSION = "add-checkpoint request", "consistency proof", "inclusion proof"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,15 @@ class ConsistencyProof:
 
     old: int
     new: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """The path of a block's hash in the tree of the first ``size`` blocks, not verified: see ``verify_inclusion``."""
+
+    block: int
+    size: int
     path: tuple[bytes, ...]
 
 
@@ -83,15 +92,30 @@ def parse_consistency_proof(data: bytes) -> ConsistencyProof:
     Raises:
         MalformedError: Anything else, or a newer tree that is smaller.
     """
-    if not data.endswith(b"\n"):
-        raise MalformedError(_PROOF, "the last line does not end")
-    lines = _lines(data[:-1], _PROOF)
-    if len(lines) < 2:
-        raise MalformedError(_PROOF, "not two sizes and a path")
-    old, new = _parse_named("old", lines[0], _PROOF), _parse_named("new", lines[1], _PROOF)
+    old, new, path = _two_sizes(data, "old", "new", _PROOF)
     if old > new:
         raise MalformedError(_PROOF, f"from {old} to {new} entries")
-    return ConsistencyProof(old, new, _parse_path(lines[2:], _PROOF))
+    return ConsistencyProof(old, new, path)
+
+
+def encode_inclusion_proof(proof: InclusionProof) -> bytes:
+    """Write a proof; ``parse_inclusion_proof`` returns the same value."""
+    return f"block {proof.block}\nsize {proof.size}\n{_path_text(proof.path)}".encode()
+
+
+def parse_inclusion_proof(data: bytes) -> InclusionProof:
+    """Parse an inclusion proof.
+
+    Args:
+        data: *Untrusted*; the lines ``block NUMBER`` and ``size SIZE`` and at most ``MAX_LINES`` hashes in Base 64.
+
+    Raises:
+        MalformedError: Anything else, or a block that is not below the size.
+    """
+    block, size, path = _two_sizes(data, "block", "size", _INCLUSION)
+    if block >= size:
+        raise MalformedError(_INCLUSION, f"block {block} among {size}")
+    return InclusionProof(block, size, path)
 
 
 def nonce_line(nonce: bytes) -> str:
@@ -115,6 +139,16 @@ def parse_nonce(text: str) -> bytes:
 
 def _path_text(path: Sequence[bytes]) -> str:
     return "".join(f"{base64.b64encode(node).decode()}\n" for node in path)
+
+
+def _two_sizes(data: bytes, first: str, second: str, what: str) -> tuple[int, int, tuple[bytes, ...]]:
+    """Read a proof that stands alone: two named sizes, a line each, and the path."""
+    if not data.endswith(b"\n"):
+        raise MalformedError(what, "the last line does not end")
+    lines = _lines(data[:-1], what)
+    if len(lines) < 2:
+        raise MalformedError(what, "not two sizes and a path")
+    return _parse_named(first, lines[0], what), _parse_named(second, lines[1], what), _parse_path(lines[2:], what)
 
 
 def _lines(data: bytes, what: str) -> list[str]:

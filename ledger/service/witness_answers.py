@@ -20,12 +20,14 @@ from ledger.errors import (
     VerificationError,
 )
 from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint, parse_size, verify_cosignatures
-from ledger.proof.merkle import consistency_path, root_of, verify_consistency
+from ledger.proof.merkle import consistency_path, inclusion_path, root_of, verify_consistency
 from ledger.proof.note import VerifierKey
 from ledger.proof.tlog_text import (
     AddCheckpoint,
     ConsistencyProof,
+    InclusionProof,
     encode_consistency_proof,
+    encode_inclusion_proof,
     parse_add_checkpoint,
     parse_nonce,
 )
@@ -111,6 +113,7 @@ class WitnessAnswers:
             "/add-checkpoint": ("POST", self._add_checkpoint),
             "/checkpoint": ("GET", self._checkpoint),
             "/consistency": ("GET", self._consistency),
+            "/inclusion": ("GET", self._inclusion),
             "/fresh": ("GET", self._fresh),
         }
 
@@ -224,6 +227,17 @@ class WitnessAnswers:
         with self._node.tree() as tree:
             path = consistency_path(tree, old, new)
         return Response(200, encode_consistency_proof(ConsistencyProof(old, new, tuple(path))))
+
+    def _inclusion(self, query: str, _body: bytes) -> Response:
+        """The path of a block's hash in the own node's tree of a size."""
+        block, size = (_size(text) for text in _named(query, "block", "size"))
+        if block >= size:
+            raise _Refused(400, "not block < size")
+        if size > self._node.final_size():
+            raise _Refused(404, "the node of this witness does not hold that many blocks as final")
+        with self._node.tree() as tree:
+            path = inclusion_path(tree, block, size)
+        return Response(200, encode_inclusion_proof(InclusionProof(block, size, tuple(path))))
 
     def _fresh(self, query: str, _body: bytes) -> Response:
         """The last checkpoint of this witness, signed now and bound to a reader's nonce.

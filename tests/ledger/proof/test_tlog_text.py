@@ -15,11 +15,14 @@ from ledger.proof.tlog_text import (
     MAX_LINES,
     AddCheckpoint,
     ConsistencyProof,
+    InclusionProof,
     encode_add_checkpoint,
     encode_consistency_proof,
+    encode_inclusion_proof,
     nonce_line,
     parse_add_checkpoint,
     parse_consistency_proof,
+    parse_inclusion_proof,
     parse_nonce,
 )
 
@@ -114,6 +117,35 @@ def test_a_consistency_proof_comes_back_as_it_was(one: int, other: int, path: tu
 def test_a_text_that_is_no_consistency_proof_is_refused(text: str) -> None:
     with pytest.raises(MalformedError):
         parse_consistency_proof(text.encode())
+
+
+@given(st.integers(0, 2**63 - 2), st.integers(0, 2**63 - 2), HASHES)
+def test_an_inclusion_proof_comes_back_as_it_was(one: int, other: int, path: tuple[bytes, ...]) -> None:
+    proof = InclusionProof(min(one, other), max(one, other) + 1, path)
+    assert parse_inclusion_proof(encode_inclusion_proof(proof)) == proof
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "block 1\n",
+        "block 1\nsize 2",
+        "size 2\nblock 1\n",
+        "block 2\nsize 2\n",
+        "block 3\nsize 2\n",
+        "old 1\nnew 2\n",
+        "block 01\nsize 2\n",
+        "block 1\nsize 2\n\n",
+        "block 1\nsize 2\nAA==\n",
+        f"block 1\nsize 2\n{HASH}",
+        "block 1\nsize 2\n" + f"{HASH}\n" * (MAX_LINES + 1),
+        f"block 1\nsize {2**63}\n",
+    ],
+)
+def test_a_text_that_is_no_inclusion_proof_is_refused(text: str) -> None:
+    with pytest.raises(MalformedError):
+        parse_inclusion_proof(text.encode())
 
 
 def test_a_nonce_stands_in_one_line() -> None:

@@ -16,9 +16,9 @@ from ledger.proof.checkpoint import (
     parse_checkpoint,
     verify_cosignatures,
 )
-from ledger.proof.merkle import root_of, verify_consistency
-from ledger.proof.tlog_text import nonce_line, parse_consistency_proof
-from ledger.service.witness_answers import RENEW_SECONDS
+from ledger.proof.merkle import leaf_hash, root_of, verify_consistency, verify_inclusion
+from ledger.proof.tlog_text import nonce_line, parse_consistency_proof, parse_inclusion_proof
+from ledger.service.witness_answers import RENEW_SECONDS, Request
 from tests.ledger.service.witness.world import MEMBER, NOW, ORIGIN, OWN, World, chain_of, checkpoint_of, tree_of
 
 CHAIN = chain_of(40)
@@ -91,6 +91,42 @@ class TestReaders:
 
     def test_beyond_what_the_node_holds(self, world: World) -> None:
         assert world.get("/consistency?old=1&new=31").status == 404
+
+    @pytest.mark.parametrize(("block", "size"), [(0, 1), (0, 30), (29, 30), (15, 16), (16, 17), (7, 29)])
+    def test_an_inclusion_proof_verifies(self, world: World, block: int, size: int) -> None:
+        proof = parse_inclusion_proof(world.get(f"/inclusion?block={block}&size={size}").body)
+        assert (proof.block, proof.size) == (block, size)
+        verify_inclusion(leaf_hash(CHAIN[block]), block, size, proof.path, root_of(tree_of(CHAIN), size))
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "",
+            "?block=1",
+            "?size=2",
+            "?block=1&size=2&more=3",
+            "?block=1&block=1&size=2",
+            "?block=01&size=2",
+            "?block=-1&size=2",
+            "?block=2&size=2",
+            "?block=0&size=0",
+            "?block=3&size=2",
+            "?block=x&size=2",
+            f"?block=1&size={2**63}",
+            "?block&size",
+            "?block=1;size=2",
+            "?old=1&new=2",
+        ],
+    )
+    def test_blocks_that_are_in_no_such_tree(self, world: World, query: str) -> None:
+        assert world.get(f"/inclusion{query}").status == 400
+
+    def test_a_block_in_a_tree_beyond_what_the_node_holds(self, world: World) -> None:
+        assert world.get("/inclusion?block=1&size=31").status == 404
+
+    def test_an_inclusion_needs_no_body_and_is_not_posted(self, world: World) -> None:
+        assert world.answers.answer(Request("GET", "/inclusion?block=1&size=2", b"x")).status == 400
+        assert world.answers.answer(Request("POST", "/inclusion?block=1&size=2")).status == 405
 
 
 class TestFresh:
