@@ -16,7 +16,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.edwards import check_ed25519_point
@@ -250,7 +249,12 @@ def _jwk_of(native: NativePublicKey) -> Jwk:
     if isinstance(native, ed25519.Ed25519PublicKey):
         return {"kty": "OKP", "crv": "Ed25519", "x": encode_base64url(native.public_bytes_raw())}
     if isinstance(native, coincurve.PublicKey):
-        point, curve = native.format(compressed=False), "secp256k1"
+        curve, (x, y) = "secp256k1", native.point()
     else:
-        point, curve = native.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint), "P-256"
-    return {"kty": "EC", "crv": curve, "x": encode_base64url(point[1:33]), "y": encode_base64url(point[33:])}
+        numbers = native.public_numbers()
+        curve, x, y = "P-256", numbers.x, numbers.y
+    return {"kty": "EC", "crv": curve, "x": _coordinate(x), "y": _coordinate(y)}
+
+
+def _coordinate(value: int) -> str:
+    return encode_base64url(value.to_bytes(32, "big"))

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ledger.edwards import check_ed25519_point
 from ledger.errors import MalformedError
@@ -95,7 +94,7 @@ class SigningKey:
 
     def __init__(self, name: str, algorithm: int, seed: bytes) -> None:
         self._private = Ed25519PrivateKey.from_private_bytes(seed)
-        public = self._private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        public = self._private.public_key().public_bytes_raw()
         self.public = VerifierKey(parse_name(name), algorithm, public)
 
     @property

@@ -5,13 +5,13 @@ Exit codes: 0 verified or done, 1 refuted, 2 malformed or misused, 3 undetermine
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.errors import ConfigurationError, SourceError, VinculumError
 from light_node.cli import trusting, verifying
+from light_node.cli.arguments import Parser
 from light_node.cli.output import Output
 from light_node.verdict import outcome_of
 
@@ -41,9 +41,9 @@ def _exit_code(error: VinculumError) -> int:
     return MISUSED if isinstance(error, ConfigurationError) else outcome_of(error).exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="vinculum-light", description=__doc__.partition("\n")[0])
-    common = argparse.ArgumentParser(add_help=False)
+def _parser() -> Parser:
+    parser = Parser(prog="vinculum-light", description=__doc__.partition("\n")[0])
+    common = Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON value")
     common.add_argument("--home", type=Path, default=HOME, help=f"the light node's folder ({HOME})", metavar="FOLDER")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
