@@ -8,6 +8,7 @@ from ledger.rules.composition import assess_composition, circles, doubled_childr
 from ledger.rules.corrections import apply_corrections
 from ledger.rules.general import assess_general
 from ledger.rules.part import assess_custody
+from ledger.rules.telemetry import assess_telemetry
 from ledger.rules.types import (
     Assessment,
     ClosedEvent,
@@ -46,7 +47,7 @@ def assess(history: History) -> Assessment:
         bear on; nothing is said about what was never registered.
     """
     corrected, findings = apply_corrections(history)
-    findings += assess_general(corrected)
+    findings += assess_general(corrected) + assess_telemetry(corrected)
     composed, composition = assess_composition(corrected)
     own: list[Finding]
     judgements: list[Judgement]
