@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ledger.errors import MalformedError, RollbackError
+from ledger.errors import MalformedError, RollbackError, UntrustedError
 from ledger.proof.evidence import SealFinality, SealStep
 from ledger.proof.header import QBFT, RawHeader, block_hash, parse_header, with_seals
 from ledger.proof.keccak import keccak256
 from light_node.heads import Accepted, ValidatedBlock
 from light_node.qbft.pinned import verify_pinned, verify_rotations
-from light_node.qbft.rotation import SetStatement, parse_rotation
-from light_node.qbft.skipping import verify_advance, verify_skip
-from light_node.qbft.steps import TrustedSet
+from light_node.qbft.rotation import parse_rotation
+from light_node.qbft.seals import SealedHeader
+from light_node.qbft.skipping import check_clock, verify_advance, verify_skip
+from light_node.qbft.steps import TrustedSet, check_place
 from light_node.qbft.validator_proof import validators_from_proof
 from light_node.qbft.votes import Tally, TrustedTally, VotingRule, verify_chain
 from light_node.trust import Trust, TrustedBlock
-from light_node.trust_rules import Source, ValidatorContract, ValidatorRule
+from light_node.trust_rules import Source, ValidatorContract, ValidatorRule, first_statement
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """What whoever reads the file knows, and when."""
+
+    trust: Trust
+    rule: ValidatorRule
+    accepted: Accepted | None
+    now: int
 
 
 def verify_sealed(
@@ -25,11 +37,13 @@ def verify_sealed(
 ) -> ValidatedBlock:
     """Prove that a quorum of the validators in force sealed the header.
 
-    1. Nothing but what the source of validators asks for is in the file.
-    2. The steps lead from the last trusted block to the header; those that a node has behind it are passed over.
+    1. Nothing but what the source of validators asks for is in the file, each part in its one form and order.
+    2. The steps lead from the last trusted block to the header; those that a node has behind it are passed over, and
+       at the height of that block itself the header is that block.
     3. At each of them, the header included: the trusted set sealed it, and where the contract decides, so did the set
-       that it leads to (``verify_skip``, ``verify_advance``); where votes decide, no block is passed over
-       (``verify_chain``); where validators are pinned, those of its height sealed it (``verify_pinned``).
+       that it leads to, and nobody else (``verify_skip``, ``verify_advance``); where votes decide, no block is passed
+       over (``verify_chain``); where validators are pinned, those of its height sealed it (``verify_pinned``).
+    4. None of them is another block, or the child of another block, than the one that was accepted last.
 
     Args:
         header: Parsed, without round and seals.
@@ -45,19 +59,24 @@ def verify_sealed(
         MalformedError: 1 does not hold, or a part is not in its format.
         StaleError: The last accepted block is beyond the trusting period, or a block is from the future.
         QuorumError, SignatureError: 2 or 3 does not hold: too few, or by others.
-        InclusionError, UntrustedError: The set is not that of the contract.
-        RollbackError, ForkError, ConsistencyError: A step does not follow.
+        InclusionError, UntrustedError: The set is not that of the contract, or a far block has a seal of neither set.
+        RollbackError, ConsistencyError: A step does not follow.
+        ForkError: 4 does not hold, or a block contradicts the one that it follows; carries both.
     """
     _check_parts(finality, rule)  # 1
-    sealed = with_seals(header, finality.round, finality.seals)
-    if rule.source is Source.PINNED:
-        return _verify_pinned(sealed, finality, trust, rule, accepted, now)
+    reader = _Reader(trust, rule, accepted, now)
+    known = _known(reader)
     last = SealStep(header.rlp, finality.round, finality.seals, finality.account, finality.validators)
-    trusted = _base(trust, rule, accepted)
-    trusted = _verify_steps(trusted, (*finality.steps, last), trust, rule, now)  # 2, 3
-    if trusted.number > header.number:
-        raise RollbackError("block number", trusted.number, header.number)
-    return ValidatedBlock(TrustedBlock(trusted.number, trusted.hash, trusted.time), trusted.validators)
+    ahead = _ahead((*finality.steps, last), known.number)  # 2
+    if not ahead:
+        return _validated(_verify_known(header, known))
+    if rule.contract is not None:
+        return _validated(_verify_contract(known, ahead, rule.contract, reader))
+    headers = [one for _, one in ahead]
+    if rule.source is Source.VOTES:
+        return _validated(_verify_votes(known, headers, reader))
+    _verify_pinned(headers[-1], finality, reader)
+    return _validated(known)
 
 
 def _check_parts(finality: SealFinality, rule: ValidatorRule) -> None:
@@ -71,73 +90,20 @@ def _check_parts(finality: SealFinality, rule: ValidatorRule) -> None:
             raise MalformedError("evidence", "proofs of validators that no contract governs", "/finality")
 
 
-def _base(trust: Trust, rule: ValidatorRule, accepted: Accepted | None) -> TrustedSet:
-    """The latest block whose successor's validators are known here."""
-    known = ValidatedBlock(trust.trusted_block, rule.validators)
-    if accepted is not None and accepted.validated is not None:
+def _known(reader: _Reader) -> TrustedSet:
+    """The latest block whose successor's validators are known here; where they are pinned, that of the trust file."""
+    known, accepted = ValidatedBlock(reader.trust.trusted_block, reader.rule.validators), reader.accepted
+    if accepted is not None and accepted.validated is not None and reader.rule.source is not Source.PINNED:
         known = max(known, accepted.validated, key=lambda one: one.block.number)
     return TrustedSet(known.block.number, known.block.hash, known.validators, known.block.time)
 
 
-def _verify_steps(
-    trusted: TrustedSet, steps: Sequence[SealStep], trust: Trust, rule: ValidatorRule, now: int
-) -> TrustedSet:
+def _ahead(steps: Sequence[SealStep], number: int) -> list[tuple[SealStep, RawHeader]]:
+    """The steps above a height, each with its header as it was sealed."""
     headers = [_step_header(step) for step in steps]
     if any(one.number >= other.number for one, other in itertools.pairwise(headers)):
         raise MalformedError("evidence", "steps that are not in ascending order", "/finality/steps")
-    ahead = [(step, header) for step, header in zip(steps, headers, strict=True) if header.number > trusted.number]
-    if rule.contract is None:
-        return _verify_votes(trusted, [header for _, header in ahead], rule)
-    for step, header in ahead:
-        trusted = _verify_contract_step(trusted, step, header, rule.contract, trust, now)
-    return trusted
-
-
-def _verify_contract_step(
-    trusted: TrustedSet, step: SealStep, header: RawHeader, contract: ValidatorContract, trust: Trust, now: int
-) -> TrustedSet:
-    sealed = verify_skip(trusted, header, now, trust.trusting_period_seconds)
-    validators = validators_from_proof(
-        sealed.state_root, contract.address, contract.code_hash, step.account, contract.slot, step.validators
-    )
-    return verify_advance(trusted, sealed, validators)
-
-
-def _verify_votes(trusted: TrustedSet, headers: Sequence[RawHeader], rule: ValidatorRule) -> TrustedSet:
-    """Count votes from block to block; return the last of them whose successor's validators a later file can count on.
-
-    As engines do that bind votes to the proposer (Besu), none counts in the first block of an epoch: after it, and
-    nowhere else, the tally is known to be empty.
-    """
-    if trusted.number % rule.epoch_length:
-        raise MalformedError("trust file", "votes are counted from the first block of an epoch alone", "/trusted_block")
-    boundaries = [place for place, header in enumerate(headers, 1) if header.number % rule.epoch_length == 0]
-    last = boundaries[-1] if boundaries else 0
-    boundary = _count_votes(trusted, headers[:last], rule)
-    _count_votes(boundary, headers[last:], rule)
-    return boundary
-
-
-def _count_votes(trusted: TrustedSet, headers: Sequence[RawHeader], rule: ValidatorRule) -> TrustedSet:
-    start = TrustedTally(trusted.number, trusted.hash, trusted.time, Tally(trusted.validators))
-    last = verify_chain(start, VotingRule(rule.epoch_length, epoch_vote_counts=False), headers).trusted
-    return TrustedSet(last.number, last.hash, last.tally.validators, last.time)
-
-
-def _verify_pinned(
-    header: RawHeader,
-    finality: SealFinality,
-    trust: Trust,
-    rule: ValidatorRule,
-    accepted: Accepted | None,
-    now: int,
-) -> ValidatedBlock:
-    block = trust.trusted_block
-    first = SetStatement(trust.chain_id, 0, block.number, rule.threshold, bytes(32), rule.validators)
-    sets = verify_rotations(map(parse_rotation, finality.rotations), first)
-    last = block if accepted is None or accepted.block.number < block.number else accepted.block
-    verify_pinned(last, sets, header, now, trust.trusting_period_seconds)
-    return ValidatedBlock(block, rule.validators)
+    return [(step, header) for step, header in zip(steps, headers, strict=True) if header.number > number]
 
 
 def _step_header(step: SealStep) -> RawHeader:
@@ -145,3 +111,88 @@ def _step_header(step: SealStep) -> RawHeader:
     if block_hash(raw, QBFT) != keccak256(step.header):
         raise MalformedError("evidence", "a step's header with a round or seals beside those of the file", "/finality")
     return with_seals(raw, step.round, step.seals)
+
+
+def _verify_known(header: RawHeader, known: TrustedSet) -> TrustedSet:
+    """Prove that a header that is not above the known block is that block: no seal has to tell that again."""
+    if header.number < known.number:
+        raise RollbackError("block number", known.number, header.number)
+    check_place(known, header, block_hash(header, QBFT))
+    return known
+
+
+def _verify_contract(
+    trusted: TrustedSet,
+    steps: Sequence[tuple[SealStep, RawHeader]],
+    contract: ValidatorContract,
+    reader: _Reader,
+) -> TrustedSet:
+    for step, header in steps:
+        sealed = verify_skip(trusted, header, reader.now, reader.trust.trusting_period_seconds)
+        _check_accepted(header, sealed, reader)  # 4
+        validators = validators_from_proof(
+            sealed.state_root, contract.address, contract.code_hash, step.account, contract.slot, step.validators
+        )
+        advanced = verify_advance(trusted, sealed, validators)
+        _check_strangers(sealed, trusted, advanced)
+        trusted = advanced
+    return trusted
+
+
+def _check_strangers(sealed: SealedHeader, trusted: TrustedSet, advanced: TrustedSet) -> None:
+    """Refuse seals that count for nothing: one could be put in the place of another."""
+    strangers = {*sealed.signers} - {*trusted.validators, *advanced.validators}
+    if strangers:
+        raise UntrustedError(
+            f"a seal of block {sealed.number} is by 0x{min(strangers).hex()}, who is in neither of the two sets"
+        )
+
+
+def _verify_votes(trusted: TrustedSet, headers: Sequence[RawHeader], reader: _Reader) -> TrustedSet:
+    """Count votes from block to block; return the last of them whose successor's validators a later file can count on.
+
+    As engines do that bind votes to the proposer (Besu), none counts in the first block of an epoch: after it, and
+    nowhere else, the tally is known to be empty.
+    """
+    epoch_length = reader.rule.epoch_length
+    if trusted.number % epoch_length:
+        raise UntrustedError(f"block {trusted.number} is not the first of an epoch: which votes are open is not known")
+    check_clock(trusted, headers[-1], reader.now, reader.trust.trusting_period_seconds)
+    boundaries = [place for place, header in enumerate(headers, 1) if header.number % epoch_length == 0]
+    last = boundaries[-1] if boundaries else 0
+    boundary = _count_votes(trusted, headers[:last], reader)
+    _count_votes(boundary, headers[last:], reader)
+    return boundary
+
+
+def _count_votes(trusted: TrustedSet, headers: Sequence[RawHeader], reader: _Reader) -> TrustedSet:
+    start = TrustedTally(trusted.number, trusted.hash, trusted.time, Tally(trusted.validators))
+    chain = verify_chain(start, VotingRule(reader.rule.epoch_length, epoch_vote_counts=False), headers)
+    for header, sealed in zip(headers, chain.headers, strict=True):
+        _check_accepted(header, sealed, reader)  # 4
+    last = chain.trusted
+    return TrustedSet(last.number, last.hash, last.tally.validators, last.time)
+
+
+def _verify_pinned(header: RawHeader, finality: SealFinality, reader: _Reader) -> None:
+    trust, accepted = reader.trust, reader.accepted
+    order = [(one.statement.sequence, data) for data in finality.rotations for one in (parse_rotation(data),)]
+    if any(one >= other for one, other in itertools.pairwise(order)):
+        raise MalformedError("evidence", "rotations that are not in ascending order, each once", "/finality/rotations")
+    first = first_statement(trust.chain_id, trust.trusted_block.number, reader.rule)
+    sets = verify_rotations([parse_rotation(data) for data in finality.rotations], first)
+    last = trust.trusted_block
+    if accepted is not None and accepted.block.number > last.number:
+        last = accepted.block
+    sealed = verify_pinned(last, sets, header, reader.now, trust.trusting_period_seconds)
+    _check_accepted(header, sealed, reader)  # 4
+
+
+def _check_accepted(header: RawHeader, sealed: SealedHeader, reader: _Reader) -> None:
+    """Refuse a sealed block that is another one than was accepted; those below it are of the past."""
+    if reader.accepted is not None:
+        check_place(reader.accepted.block, header, sealed.hash)
+
+
+def _validated(trusted: TrustedSet) -> ValidatedBlock:
+    return ValidatedBlock(TrustedBlock(trusted.number, trusted.hash, trusted.time), trusted.validators)

@@ -12,7 +12,7 @@ from ledger.event import AssetType, Json
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
 from ledger.proof.header import PLAIN, QBFT
 from ledger.strict_json import MAX_INTEGER, canonical_json, parse_json
-from light_node.trust_rules import FinalityRule, ValidatorRule, parse_rule, rule_value
+from light_node.trust_rules import FinalityRule, ValidatorRule, check_beginning, parse_rule, rule_value
 
 MEDIA_TYPE = "application/vnd.vinculum.trust+json"
 VERSION = 1
@@ -100,8 +100,8 @@ def parse_trust(data: bytes) -> Trust:
         data: The file; trusted as to its meaning, not as to its form. White space between tokens is free.
 
     Raises:
-        MalformedError: A name missing, unknown or out of its range, a key twice, or a threshold with which two
-            histories could both be cosigned (2k <= n + tolerated liars).
+        MalformedError: A name missing, unknown or out of its range, a key twice, a threshold with which two histories
+            could both be cosigned (2k <= n + tolerated liars), or a block that votes cannot be counted from.
     """
     fields = _read.members(parse_json(data, what="trust file", max_bytes=MAX_BYTES, max_depth=MAX_DEPTH), _TRUST, "")
     _read.constant(fields["type"], MEDIA_TYPE, "/type")
@@ -120,6 +120,7 @@ def parse_trust(data: bytes) -> Trust:
     _check_addresses(trust)
     if isinstance(trust.finality, ValidatorRule) and trust.block_hash_rule != QBFT:
         raise MalformedError("trust file", "validators seal blocks of the hash rule qbft alone", "/block_hash_rule")
+    check_beginning(trust.finality, trust.trusted_block.number)
     return trust
 
 

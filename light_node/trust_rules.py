@@ -13,7 +13,9 @@ from ledger.proof.checkpoint import check_threshold, parse_vkey
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
 from ledger.proof.header import MAX_VALIDATORS
 from ledger.strict_json import MAX_INTEGER
+from light_node.qbft.rotation import SetStatement
 from light_node.qbft.seals import ADDRESS_BYTES, check_validators, quorum_of
+from light_node.qbft.votes import MAX_EPOCH_LENGTH
 
 MAX_WITNESSES = 256
 MAX_WITNESS_CHARACTERS = 512
@@ -116,6 +118,26 @@ def rule_value(rule: FinalityRule) -> dict[str, Json]:
     return value | _more(rule)
 
 
+def first_statement(chain_id: int, number: int, rule: ValidatorRule) -> SetStatement:
+    """The statement of a trust file that pins validators, which the first rotation names and follows.
+
+    Args:
+        chain_id: Of the trust file.
+        number: Height of its trusted block; its validators seal from the next one on.
+        rule: With the source ``pinned``.
+    """
+    return SetStatement(chain_id, 0, number + 1, rule.threshold, bytes(32), rule.validators)
+
+
+def check_beginning(rule: FinalityRule, number: int) -> None:
+    """Refuse a trusted block that validators' votes cannot be counted from.
+
+    Raises: MalformedError, where ``number`` is not the first of an epoch: votes may be open that nobody knows of.
+    """
+    if isinstance(rule, ValidatorRule) and rule.source is Source.VOTES and number % rule.epoch_length:
+        raise MalformedError("trust file", "votes are counted from the first block of an epoch", "/trusted_block")
+
+
 def _more(rule: ValidatorRule) -> dict[str, Json]:
     if rule.contract is not None:
         address, code_hash = encode_hexadecimal(rule.contract.address), encode_hexadecimal(rule.contract.code_hash)
@@ -161,7 +183,7 @@ def _validators(value: Mapping[str, Json]) -> ValidatorRule:
         raise MalformedError(
             "trust file", "votes of an engine that does not bind them to the proposer", f"{_AT}/engine_binds_proposer"
         )
-    epoch_length = _read.integer(fields["epoch_length"], f"{_AT}/epoch_length", least=1, most=MAX_INTEGER)
+    epoch_length = _read.integer(fields["epoch_length"], f"{_AT}/epoch_length", least=1, most=MAX_EPOCH_LENGTH)
     return ValidatorRule(source, _set(fields["validators"]), epoch_length=epoch_length)
 
 

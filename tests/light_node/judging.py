@@ -9,6 +9,7 @@ from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.event import AssetReference
 from ledger.proof.evidence import Evidence, OpenEntry, encode_evidence
 from ledger.strict_json import canonical_json, parse_json
+from light_node.heads import Accepted
 from light_node.judgement import judge
 from light_node.trust import Trust, TrustedBlock
 from light_node.verdict import Outcome, Step, Verdict
@@ -21,7 +22,7 @@ def judged(
     *,
     now: int | None = None,
     trust: Trust | None = None,
-    accepted: TrustedBlock | None = None,
+    accepted: Accepted | TrustedBlock | None = None,
     asset: AssetReference | None = None,
     identity_required: bool = True,
 ) -> Verdict:

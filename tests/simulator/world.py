@@ -23,9 +23,9 @@ class World:
     part: Asset
 
 
-def make_world() -> World:
-    """Ten events for the vehicle, five for the battery, three for the part."""
-    chain = Simulator()
+def make_world(chain: Simulator | None = None) -> World:
+    """Ten events for the vehicle, five for the battery, three for the part; on this chain, if one is given."""
+    chain = Simulator() if chain is None else chain
     chain.assign(1, "1M8", CAR_MAKER)
     chain.assign(2, "952123", 9)
     chain.assign(2, "9521234", MAKER)
