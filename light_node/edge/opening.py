@@ -9,7 +9,6 @@ from pathlib import Path
 from types import ModuleType
 
 from ledger.errors import ConfigurationError, MalformedError, UnreachableError
-from light_node.edge.can_frames import CandumpLog, LiveBus
 from light_node.edge.keys import DeviceSigner, create_key_file, load_key_file
 from light_node.edge.settings import read_limited
 from light_node.edge.source import Source
@@ -58,21 +57,21 @@ def open_can(
 
     Raises: ConfigurationError, UnreachableError.
     """
-    signals = _extra("can", "light_node.edge.can_signals")
+    signals, frames = (_extra("can", f"light_node.edge.can_{part}") for part in ("signals", "frames"))
     try:
         decoder = signals.parse_signals(*(read_limited(path, MAX_TABLE_BYTES) for path in tables))
     except MalformedError as error:
         raise ConfigurationError(str(error)) from None
     if log is not None:
-        with CandumpLog(log, on_refused) as frames:
-            yield signals.CanReadings(frames, decoder)
+        with frames.CandumpLog(log, on_refused) as recorded:
+            yield signals.CanReadings(recorded, decoder)
         return
     with _bus(bus or "") as live:
-        yield signals.CanReadings(live, decoder)
+        yield signals.CanReadings(frames.LiveBus(live), decoder)
 
 
 @contextmanager
-def _bus(name: str) -> Iterator[LiveBus]:
+def _bus(name: str) -> Iterator[object]:
     interface, separator, channel = name.partition(":")
     if not separator:
         raise ConfigurationError(f"{name!r} is not INTERFACE:CHANNEL, e.g. socketcan:can0")
@@ -82,7 +81,7 @@ def _bus(name: str) -> Iterator[LiveBus]:
     except Exception as error:  # noqa: BLE001 - each of its drivers has errors of its own
         raise UnreachableError(f"CAN bus {name}: {error}") from None
     with bus:
-        yield LiveBus(bus)
+        yield bus
 
 
 def _place(hardware: ModuleType, key: Mapping[str, str]) -> object:
