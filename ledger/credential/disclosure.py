@@ -20,11 +20,15 @@ from ledger.strict_json import MAX_INTEGER, parse_json
 SALT_BYTES = 16
 DIGEST_BYTES = 32
 MAX_DISCLOSURE_CHARACTERS = 1024 * 1024
+MAX_TOGETHER_CHARACTERS = 3 * 1024 * 1024
 MAX_DEPTH = 48
 RESERVED = frozenset({"_sd", "_sd_alg", "..."})
 HASH_NAME = "sha-256"
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 """Canonical base64url of 32 bytes: the two unused bits of the last character are zero."""
+_ANY_SALT = "A" * 22
+_FEW, _SHORT_CHARACTERS, _NAME_SHOWN = 256, 1024, 64
+"""Even where every character is escaped, so few and short claims keep both limits."""
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -85,6 +89,26 @@ def make_disclosures(claims: Mapping[str, Json], random: Random) -> tuple[str, .
         _encode(encode_base64url(salts[index * SALT_BYTES : (index + 1) * SALT_BYTES]), name, value)
         for index, (name, value) in enumerate(claims.items())
     )
+
+
+def verify_disclosable(claims: Mapping[str, Json]) -> None:
+    """Refuse, before anything is signed, claims that could not be made disclosures of, or that no reader would take.
+
+    Claims that are few and short are not encoded for it.
+
+    Raises: MalformedError, with the name of the claim: a reserved name at any depth, no I-JSON, or too long; or all of
+        them together are too long.
+    """
+    if len(claims) <= _FEW and all(_is_short(name, value) for name, value in claims.items()):
+        return
+    total = 0
+    for name, value in claims.items():
+        try:
+            total += len(_encode(_ANY_SALT, name, value))
+        except MalformedError as error:
+            raise MalformedError("field", f"{name[:_NAME_SHOWN]}: {error.why}") from None
+    if total > MAX_TOGETHER_CHARACTERS:
+        raise MalformedError("fields", f"together longer than {MAX_TOGETHER_CHARACTERS} characters as disclosures")
 
 
 def make_decoys(count: int, random: Random) -> list[str]:
@@ -213,7 +237,10 @@ def _encode(salt: str, name: str, value: Json) -> str:
     data = encode_json([salt, name, value])
     if not plain:  # refuse at issuing what every reader would refuse
         parse_json(data, what="disclosure", max_depth=MAX_DEPTH)
-    return encode_base64url(data)
+    text = encode_base64url(data)
+    if len(text) > MAX_DISCLOSURE_CHARACTERS:
+        raise MalformedError("disclosure", f"longer than {MAX_DISCLOSURE_CHARACTERS} characters")
+    return text
 
 
 def encode_json(value: Json) -> bytes:
@@ -232,6 +259,11 @@ def _is_plain(value: Json) -> bool:
     if isinstance(value, str):
         return value.isascii()
     return value is None or (isinstance(value, (int, float)) and -MAX_INTEGER <= value <= MAX_INTEGER)
+
+
+def _is_short(name: str, value: Json) -> bool:
+    fits = len(name) + (len(value) if isinstance(value, str) else 0) <= _SHORT_CHARACTERS
+    return fits and name.isascii() and _is_plain(value) and name not in RESERVED
 
 
 def _check_names(value: Json, depth: int = 0) -> None:

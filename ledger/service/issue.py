@@ -23,9 +23,10 @@ from ledger.credential.capsule_format import (
 )
 from ledger.credential.capsule_format import SALT_BYTES as FILE_SALT_BYTES
 from ledger.credential.disclosure import make_disclosures
-from ledger.credential.sd_jwt import CLAIM_NAMES, issue
+from ledger.credential.sd_jwt import issue
 from ledger.errors import DocumentError, Fault
 from ledger.event import Document, Event, Json
+from ledger.service.claims import claims_of_event
 from ledger.service.members import Member
 from ledger.service.plan import PlannedEvent
 
@@ -131,21 +132,8 @@ class Issuer:
 
 
 def claims_to_disclose(planned: PlannedEvent) -> dict[str, Json]:
-    """The claims that are hashed into the credential one by one, and last a list of their names.
-
-    They are fields, time, ids, and for a genesis its identity.
-    """
-    event = planned.event
-    claims: dict[str, Json] = {**event.fields, "occurred_at": event.occurred_at.isoformat()}
-    if event.document_id is not None:
-        claims["document_id"] = event.document_id
-    if planned.salt is not None:
-        claims["identifier"] = event.asset.identifier
-        claims["asset_type"] = event.asset.asset_type.value
-        claims["aliases"] = list(event.aliases)
-        claims["salt"] = encode_base64url(planned.salt)
-    claims[CLAIM_NAMES] = [*sorted(claims.keys() - {CLAIM_NAMES})]
-    return claims
+    """The claims that are hashed into the credential one by one; see ``claims_of_event``."""
+    return claims_of_event(planned.event, planned.salt)
 
 
 def read_attachment(event: Event, path: str) -> Iterator[bytes]:

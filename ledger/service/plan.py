@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from ledger.credential.disclosure import RESERVED
+from ledger.credential.disclosure import RESERVED, verify_disclosable
 from ledger.credential.sd_jwt import ALWAYS_VISIBLE, CLAIM_NAMES
 from ledger.errors import (
     ConflictError,
@@ -26,6 +26,7 @@ from ledger.kinds import Kind, kind_by_name, next_status
 from ledger.proof.subject import SALT_BYTES, namespace_id, subject
 from ledger.rules.targets import ID_FIELDS, MAX_TARGETS
 from ledger.rules.types import names_of
+from ledger.service.claims import claims_of_event
 from ledger.service.knowledge import Draft, Knowledge, KnownAsset, namespace_ids
 from ledger.service.same_event import births_as, births_by_key, content_hash, event_key
 
@@ -150,10 +151,12 @@ class Planner:
         elif known is None:
             message = f"no {event.asset.asset_type} of this identifier is registered: its genesis comes first"
             raise UnknownAssetError(message)
+        salt = known.salt if kind.genesis else None
+        verify_disclosable(claims_of_event(event, salt))
         status = self._knowledge.status(known.subject, draft)
         draft.statuses[known.subject] = next_status(kind, status, event.asset.asset_type)
         draft.events[scope, key] = content
-        return PlannedEvent(event, kind, known.subject, known.salt if kind.genesis else None, scope, key, content)
+        return PlannedEvent(event, kind, known.subject, salt, scope, key, content)
 
     def _register(self, event: Event, kind: Kind, known: KnownAsset | None, draft: Draft) -> KnownAsset:
         if known is not None:

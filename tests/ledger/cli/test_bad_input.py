@@ -179,6 +179,14 @@ def test_people_read_place_and_cause(untouched: Path, write: Callable[[bytes], P
     assert "documents: 1 refused; no new event" in ran.out
 
 
+def test_a_fault_behind_more_events_than_a_batch_holds(untouched: Path, write: Callable[[bytes], Path]) -> None:
+    events = [serviced(id=f"job-{number}") for number in range(450)]
+    events[-1]["fields"]["note"] = {"_sd": []}
+    ran = run("ingest", write(dump(events)), "--as", "workshop", "--json")
+    assert ran.code == 1, ran
+    assert [fault["pointer"] for fault in ran.json["results"][0]["faults"]] == ["/449"]
+
+
 def test_a_file_of_100_mb_is_not_read(untouched: Path, tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     with path.open("wb") as file:

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from ledger.credential.base64url import parse_base64url
 from ledger.credential.binding import claims_of
-from ledger.credential.disclosure import make_disclosures, parse_disclosure
+from ledger.credential.disclosure import (
+    MAX_DISCLOSURE_CHARACTERS,
+    make_disclosures,
+    parse_disclosure,
+    verify_disclosable,
+)
 from ledger.credential.jose import Algorithm
 from ledger.credential.sd_jwt import (
     ALWAYS_VISIBLE,
@@ -121,6 +126,19 @@ def test_salts_and_decoys_are_fresh() -> None:
 def test_what_no_reader_would_read_is_not_issued(fields: dict[str, Any]) -> None:
     with pytest.raises(MalformedError):
         make_disclosures(fields, seeded("x"))
+    with pytest.raises(MalformedError):
+        verify_disclosable(fields)
+
+
+def test_a_claim_that_is_too_long_is_not_issued() -> None:
+    longest = {"a": "x" * (MAX_DISCLOSURE_CHARACTERS * 3 // 4 - 33)}
+    verify_disclosable(longest)
+    (text,) = make_disclosures(longest, seeded("x"))
+    assert len(text) == MAX_DISCLOSURE_CHARACTERS
+    assert parse_disclosure(text).value == longest["a"]
+    for issue_it in (verify_disclosable, lambda claims: make_disclosures(claims, seeded("x"))):
+        with pytest.raises(MalformedError, match="longer than"):
+            issue_it({"a": longest["a"] + "x"})
 
 
 def test_a_value_that_is_too_deep_is_not_issued() -> None:

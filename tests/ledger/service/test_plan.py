@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ledger.errors import DocumentError
-from ledger.event import AssetReference, AssetType, Document
+from ledger.event import AssetReference, AssetType, Document, Json
 from ledger.service.council import assign_namespace, change_roles, suspend
 from ledger.service.knowledge import Knowledge
 from ledger.service.plan import Planner
@@ -158,3 +158,30 @@ def test_a_field_that_no_reader_would_take_is_refused_before_it_is_signed(
     # Else the event stands on chain for good, and every evidence that shows its credential is malformed.
     found = refusal(workspace, 1, document(replace(birth(asset), fields={name: 1})))
     assert found[0].startswith("bad-value")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"note": "x" * 1024 * 1024},
+        {f"note_{number}": "x" * 500_000 for number in range(8)},
+        {"note": {"_sd": []}},
+        {"note": [{"...": "x"}]},
+        {f"{number:05}" * 200: 1 for number in range(1500)},
+    ],
+    ids=["one too long", "all too long", "hash below", "element below", "names too long"],
+)
+def test_content_that_no_reader_would_take_is_refused_before_anything_is_signed(
+    workspace: Workspace, asset: AssetReference, fields: dict[str, Json]
+) -> None:
+    # Else what was signed before it stands on chain when it is refused, or nobody can ever open it and audits fail.
+    found = refusal(workspace, 1, document(replace(birth(asset), fields=fields)))
+    assert found[0].startswith("bad-value")
+
+
+def test_content_that_is_nested_too_deep_is_refused(workspace: Workspace, asset: AssetReference) -> None:
+    value: Json = 1
+    for _ in range(60):
+        value = [value]
+    found = refusal(workspace, 1, document(replace(birth(asset), fields={"note": value})))
+    assert found == ["bad-value: malformed field: note: nested deeper than 48"]
