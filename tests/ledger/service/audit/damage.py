@@ -140,7 +140,10 @@ class Rogue:
         disclosures = make_disclosures(claims_to_disclose(planned), os.urandom)
         sealed = seal_capsule(Manifest(tuple(disclosures)), (), key, os.urandom(7))
         reference = CapsuleReference(str(batch.add_file(sealed)), commit_key(key))
-        log = self.workspace.contracts.log_name(planned.event.asset.asset_type)
+        log, now = (
+            self.workspace.contracts.log_name(planned.event.asset.asset_type),
+            self.workspace.client.header().timestamp,
+        )
         honest = Binding(
             subject=planned.subject,
             kind=planned.kind.number,
@@ -148,7 +151,7 @@ class Rogue:
             log=log,
             organisation=self.member.organisation,
             jti=jti or encode_base64url(os.urandom(16)),
-            issued_at=coarse_time(self.workspace.client.header().timestamp),
+            issued_at=coarse_time(now),
             capsule=reference,
         )
         told = binding(honest)
@@ -157,7 +160,7 @@ class Rogue:
         payload = sha256(credential.jwt.split(".")[1].encode()).digest()
         issued = IssuedEvent(planned, credential.digest, told.jti, payload, told.issued_at, told.capsule.cid, key, None)
         own = self.member.recipient.public
-        context = context_for(own, self.member.organisation, self.member.organisation, MEMBER_POLICY, told.issued_at)
+        context = context_for(own, self.member.organisation, self.member.organisation, MEMBER_POLICY, now)
         keys = [(told.capsule.cid, granted_key or key)]
         grant = seal_grant(own, context, keys, self.member.issuer, os.urandom(32))
         batch.add_file([encode_grant(grant)], "1.grant")
