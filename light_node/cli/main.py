@@ -17,11 +17,15 @@ from light_node.verdict import outcome_of
 
 MISUSED, UNDETERMINED, INTERRUPTED, GONE = 2, 3, 130, 141
 HOME = Path(".vinculum-light")
+ATTEST = "attest"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code, and never shows a traceback for what a file or a source can cause."""
-    chosen = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else [*arguments]
+    if words[:1] == [ATTEST]:
+        return _attest(words[1:])
+    chosen = _parser().parse_args(words)
     output = Output(as_json=chosen.json)
     try:
         return int(chosen.run(chosen, output))
@@ -33,6 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return GONE
+
+
+def _attest(words: Sequence[str]) -> int:
+    """Hand over to the device's command, whose modules whoever verifies does not need."""
+    from light_node.edge.command import main as attest  # noqa: PLC0415
+
+    return attest(words, program=f"vinculum-light {ATTEST}")
 
 
 def _exit_code(error: VinculumError) -> int:
@@ -47,6 +58,7 @@ def _parser() -> Parser:
     common.add_argument("--json", action="store_true", help="print one JSON value")
     common.add_argument("--home", type=Path, default=HOME, help=f"the light node's folder ({HOME})", metavar="FOLDER")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser(ATTEST, help="sign readings at the edge, and hand them over until they are proven")
     verifying.register(commands, common)
     trusting.register(commands, common)
     return parser

@@ -26,9 +26,9 @@ from light_node.verdict import time_text
 DONE, REFUSED, UNDETERMINED, INTERRUPTED = 0, 1, 3, 130
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = "python -m light_node.edge") -> int:
     """Run the command; returns its exit code: 0 done, 1 refused, 2 malformed, 3 undetermined."""
-    chosen = _parser().parse_args(arguments)
+    chosen = _parser(program).parse_args(arguments)
     try:
         return int(chosen.run(chosen))
     except VinculumError as error:
@@ -38,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m light_node.edge", description="Attest at the edge.")
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=program, description="Attest at the edge.")
     parser.add_argument("--settings", type=Path, default=Path("edge.toml"), help="the device's settings (edge.toml)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     key = commands.add_parser("key", help="make the device's key, if there is none, and print its public half (JWK)")

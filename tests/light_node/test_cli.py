@@ -201,3 +201,15 @@ def test_wrong_words_end_with_2(bench: Bench) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["certify"])
     assert ended.value.code == 2
+
+
+def test_device_is_reached_by_the_same_command(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["attest", "--help"])
+    assert ended.value.code == 0
+    assert "usage: vinculum-light attest" in capsys.readouterr().out
+
+
+def test_device_without_settings_says_so(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["attest", "--settings", str(bench.folder / "none.toml"), "status"]) == 2
+    assert "none.toml" in capsys.readouterr().err
