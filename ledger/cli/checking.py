@@ -92,7 +92,7 @@ def audit_home(
         rows = rebuild(workspace, watch, despite_damage=despite_damage) if anew else None
         report = audit(workspace, watch)
     value = _audit_value(report) | ({} if rows is None else {"rebuilt": dict(rows)})
-    frame.output.result(value, "\n".join([*_rebuilt_lines(rows or {}), *_audit_lines(report)]))
+    frame.output.result(value, [*_rebuilt_lines(rows or {}), *_audit_lines(report)])
     raise typer.Exit(EXIT_DONE if report.clean else EXIT_REFUSED)
 
 
@@ -169,7 +169,7 @@ def _verify_bag(output: Output, file: Path, trust: Trust) -> int:
         "problems": [asdict(one) for one in report.problems],
         "trust_fingerprint": report.trust_fingerprint,
     }
-    output.result(value, "\n".join(_bag_lines(report)))
+    output.result(value, _bag_lines(report))
     return report.outcome.exit_code
 
 

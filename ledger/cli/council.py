@@ -43,7 +43,7 @@ def list_all(
         here = {address: name for name, address in keys_here(workspace).items()}
     lines = [line for one, says in zip(found, told, strict=True) for line in _lines(one, says, here)]
     values = [_value(one, says) for one, says in zip(found, told, strict=True)]
-    frame.output.result(values, "\n".join(lines) or "nothing is to be decided")
+    frame.output.result(values, lines or ["nothing is to be decided"])
 
 
 @command(council_app, "confirm", "vinculum council confirm 3f9c12ab", "vinculum council confirm 3f9c12ab --yes")
@@ -70,8 +70,8 @@ def confirm_one(
 
 def tell(frame: Frame, decision: Decision, done: str, more: Mapping[str, object] | None = None) -> None:
     """Say what became of a decision: ``done`` where it took effect, else who has to do what."""
-    text = done if decision.executed else "\n".join(open_lines(decision))
-    frame.output.result(decision_value(decision) | dict(more or {}), text)
+    lines = [done] if decision.executed else open_lines(decision)
+    frame.output.result(decision_value(decision) | dict(more or {}), lines)
 
 
 def decision_value(decision: Decision) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -68,6 +69,8 @@ def grant(  # noqa: PLR0913 - one parameter an option
     """
     frame = frame_of(context)
     ends = None if until is None else int(read_moment(until).timestamp())
+    if ends is not None and ends <= time.time():
+        raise ConfigurationError(f"{until} is over: an agreement ends later than now")
     policy = Policy(MEMBER_POLICY.profile, purpose, ends)
     with frame.workspace() as workspace:
         member, other = workspace.member(organisation), find_organisation(workspace, to)
@@ -81,7 +84,7 @@ def grant(  # noqa: PLR0913 - one parameter an option
     }
     more = f"; {granted.withheld} are not open to {organisation} either" if granted.withheld else ""
     frame.output.result(
-        value, f"{other.title or to} can open {counted(granted.events, 'event')} of {record.identifier}{more}"
+        value, [f"{other.title or to} can open {counted(granted.events, 'event')} of {record.identifier}{more}"]
     )
 
 
@@ -97,6 +100,7 @@ def evidence(
 ) -> None:
     """Write one file that proves an asset's whole registered history to whoever has a trust file."""
     frame = frame_of(context)
+    _check_target(target)
     _check_tier(tier)
     with frame.workspace() as workspace, frame.output.progress("proving"):
         record = find_asset(workspace, asset)
@@ -110,6 +114,7 @@ def evidence(
 def export_trust(context: typer.Context, target: Target) -> None:
     """Write the trust file of this consortium, to be handed on by a way that its readers trust."""
     frame = frame_of(context)
+    _check_target(target)
     with frame.workspace() as workspace, frame.output.progress("collecting"):
         trust = make_trust(workspace)
     _write(frame, target, encode_trust(trust))
@@ -146,6 +151,7 @@ def export(
     `vinculum verify` checks all of it offline.
     """
     frame = frame_of(context)
+    _check_target(target)
     _check_tier(tier)
     if bool(asset) == everything:
         raise ConfigurationError("name the assets to export, or --all")
@@ -176,6 +182,14 @@ def _check_tier(tier: Tier) -> None:
         raise ConfigurationError(f"{tier} is no reader: use {', '.join(READER_TIERS)}")
 
 
+def _check_target(target: Path) -> None:
+    """Refuse at once what could not be written to at the end."""
+    if target.is_dir():
+        raise ConfigurationError(f"{target} is a folder: name a file")
+    if not target.parent.is_dir():
+        raise ConfigurationError(f"there is no folder {target.parent}")
+
+
 def _write(frame: Frame, target: Path, data: bytes) -> None:
     """Write to a file, as a whole or not at all, or to standard output."""
     if str(target) != "-":
@@ -188,7 +202,8 @@ def _write(frame: Frame, target: Path, data: bytes) -> None:
 
 def _say(frame: Frame, target: Path, value: Mapping[str, object], text: str) -> None:
     if str(target) == "-":
-        frame.output.warn(text)
+        for line in text.split("\n"):
+            frame.output.warn(line)
     else:
         frame.output.result(value, text)
 

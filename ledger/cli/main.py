@@ -28,7 +28,6 @@ from ledger.cli.app import (
     DEFAULT_HOME,
     EXIT_DONE,
     EXIT_INTERRUPTED,
-    EXIT_UNDETERMINED,
     PROGRAM,
     Frame,
     exit_code_of,
@@ -36,7 +35,7 @@ from ledger.cli.app import (
     report,
 )
 from ledger.cli.output import Output, ReaderGoneError
-from ledger.errors import VinculumError
+from ledger.errors import ConfigurationError, SourceError, VinculumError
 
 EXIT_BROKEN_PIPE = 141
 
@@ -103,9 +102,17 @@ def _run(frame: Frame, arguments: Sequence[str] | None) -> int:
     except ReaderGoneError:
         return EXIT_BROKEN_PIPE
     except OSError as error:
-        frame.output.warn(f"no answer: {error.filename or 'the system'}: {error.strerror}")
-        return EXIT_UNDETERMINED
+        told = _told(error)
+        report(frame.output, told)
+        return exit_code_of(told)
     return EXIT_DONE
+
+
+def _told(error: OSError) -> VinculumError:
+    """Tell a path that cannot be used from a system that does not deliver."""
+    words = f"{error.filename or 'the system'}: {error.strerror}"
+    unusable = isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError | PermissionError)
+    return ConfigurationError(words) if unusable else SourceError(words)
 
 
 def _leave(code: int) -> int:

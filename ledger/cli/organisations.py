@@ -57,7 +57,7 @@ def add(
         (enrolled,) = enrol_all(workspace, [Enrolment(name, title or name, role or ["member"], prefixes)])
     value = {"number": enrolled.number, "name": name, "title": title or name, "roles": list(enrolled.roles)}
     value |= {"admitted": enrolled.admitted, "left_open": [decision_value(one) for one in enrolled.left_open]}
-    frame.output.result(value, "\n".join(_enrolled_lines(enrolled, title or name)))
+    frame.output.result(value, _enrolled_lines(enrolled, title or name))
 
 
 @command(organisation_app, "list", "vinculum org list", "vinculum org list --json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -32,26 +32,30 @@ class Output:
         self.people = _Console(highlight=False, soft_wrap=True)
         self.errors = _Console(stderr=True, highlight=False, soft_wrap=True)
 
-    def result(self, value: Any, text: str | None = None) -> None:
-        """Print a result: ``value`` for machines, ``text`` for people (untrusted text is not interpreted)."""
+    def result(self, value: Any, text: str | Iterable[str] | None = None) -> None:
+        """Print a result: ``value`` for machines, ``text`` for people (untrusted text is not interpreted).
+
+        Whatever has untrusted words in it is handed over line by line: they can add none of their own then.
+        """
         if self.as_json:
             _write(json.dumps(value, ensure_ascii=False, indent=2, default=_encode) + "\n")
         elif text is not None:
-            self.people.print(Text(_visible(text)))
+            shown = _visible(text) if isinstance(text, str) else "\n".join(map(_visible_line, text))
+            self.people.print(Text(shown))
 
     def say(self, text: str) -> None:
         """Print a line for people; machines do not see it."""
         if not self.as_json:
-            self.people.print(Text(_visible(text)))
+            self.people.print(Text(_visible_line(text)))
 
     def warn(self, text: str) -> None:
         """Print a line to stderr."""
-        self.errors.print(Text(_visible(text)))
+        self.errors.print(Text(_visible_line(text)))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         """Lay rows out for people, below headings where there are any; untrusted cells are shown, not obeyed."""
-        cells = [[_visible(str(cell)) for cell in row] for row in ([columns] if any(columns) else [])]
-        cells += [[_visible(str(cell)) for cell in row] for row in rows]
+        cells = [[_visible_line(str(cell)) for cell in row] for row in ([columns] if any(columns) else [])]
+        cells += [[_visible_line(str(cell)) for cell in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
         return "\n".join(line.rstrip() for line in lines)
@@ -97,9 +101,13 @@ def short(value: bytes) -> str:
 
 def _visible(text: str) -> str:
     """Untrusted text without what a terminal would obey: escape sequences and other controls become visible."""
+    return "\n".join(map(_visible_line, text.split("\n")))
+
+
+def _visible_line(text: str) -> str:
+    """The same of one line: what would break it becomes visible too."""
     return "".join(
-        character if character == "\n" or character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
 
 

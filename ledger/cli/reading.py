@@ -48,7 +48,7 @@ def history(context: typer.Context, asset: Asset, tier: OptionalTier = None) -> 
     with frame.workspace() as workspace:
         told = tell(workspace, find_asset(workspace, asset), tier)
         names = _names(workspace, told)
-    frame.output.result(_timeline(told, names), "\n".join(_story(told, names)))
+    frame.output.result(_timeline(told, names), _story(told, names))
 
 
 def show(
@@ -68,10 +68,10 @@ def show(
         files = {one.entry.position: _files(workspace.reader(), one) for one in chosen}
     value = _timeline(told, names)
     value["events"] = [_event(one, names) | {"files": files[one.entry.position]} for one in chosen]
-    lines = [*_heading(told)] if event is None else []
+    lines = [*_heading(told), ""] if event is None else []
     for one in chosen:
-        lines += _details(one, names, files[one.entry.position])
-    frame.output.result(value if event is None else value["events"][0], "\n".join(lines).strip("\n"))  # type: ignore[index]
+        lines += [*([""] if one is not chosen[0] else []), *_details(one, names, files[one.entry.position])]
+    frame.output.result(value if event is None else value["events"][0], lines)  # type: ignore[index]
 
 
 # ---- for people -------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def _told(one: Told, names: dict[int, str]) -> Iterator[str]:
     if not one.opened:
         yield f"      {_unopened(one)}"
         return
-    facts = [f"{name.rpartition('.')[2]} {_short(value)}" for name, value in one.fields.items()]
+    facts = [f"{_short(name.rpartition('.')[2])} {_short(value)}" for name, value in one.fields.items()]
     more = [] if len(facts) <= MAX_FACTS else [f"and {len(facts) - MAX_FACTS} more"]
     if facts:
         yield f"      {' · '.join([*facts[:MAX_FACTS], *more])}"
@@ -114,7 +114,6 @@ def _told(one: Told, names: dict[int, str]) -> Iterator[str]:
 
 def _details(one: Told, names: dict[int, str], files: list[dict[str, object]]) -> Iterator[str]:
     entry = one.entry
-    yield ""
     yield f"event {entry.position}: {entry.kind.title} ({entry.kind.name}) → {entry.status}"
     yield f"  attested   {utc(entry.attested_at)} in block {entry.block_number} by {names[entry.organisation]}"
     yield f"  digest     {entry.digest.hex()}"

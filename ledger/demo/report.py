@@ -42,7 +42,8 @@ class Report:
 
     def chapter(self, title: str) -> None:
         """Print a heading."""
-        self.output.say(f"\n{title}")
+        self.output.say("")
+        self.output.say(title)
 
     def say(self, text: str) -> None:
         """Print a line that belongs to the step before it."""

@@ -14,9 +14,9 @@ from ledger.credential.capsule_format import verify_key
 from ledger.credential.grant import context_for, seal_grant
 from ledger.credential.grant_format import MAX_ITEMS, Grant, Policy, encode_grant
 from ledger.credential.sd_jwt import parse_sd_jwt
-from ledger.errors import MissingError, NotAuthorisedError
+from ledger.errors import MissingError, NotAuthorisedError, UnknownAssetError
 from ledger.service.members import Member
-from ledger.service.read import AssetRecord, Reader, reference_of
+from ledger.service.read import AssetRecord, Entry, Reader, reference_of
 from ledger.service.record import MEMBER_POLICY, Recipient
 from ledger.service.rows import save_grants
 from ledger.service.workspace import Workspace
@@ -61,12 +61,13 @@ def grant_history(  # noqa: PLR0913 - who, what, to whom, what for, which
         clock: Seconds since 1970.
 
     Raises:
+        UnknownAssetError: An event that the history does not have.
         NotAuthorisedError: The grantor opens none of these events.
         SourceError: A document cannot be had.
     """
     workspace.projector.sync()
     reader = Reader(workspace.database, workspace.documents, workspace.contracts, [grantor.recipient])
-    wanted = [entry.digest for entry in reader.history(asset) if not events or entry.position in events]
+    wanted = _wanted(reader.history(asset), events)
     keys = dict(_keys(workspace, reader, wanted))
     if not keys:
         raise NotAuthorisedError(f"{grantor.name} opens none of these events, so it cannot grant them")
@@ -75,6 +76,14 @@ def grant_history(  # noqa: PLR0913 - who, what, to whom, what for, which
     _keep(workspace, grants)
     digests = tuple(sha256(encode_grant(grant)).digest() for grant in grants)
     return Granted(recipient, len(keys), len(wanted) - len(keys), digests)
+
+
+def _wanted(history: Sequence[Entry], events: Sequence[int]) -> list[bytes]:
+    """Digests of the chosen events; all of them where none is named."""
+    absent = sorted(set(events) - {entry.position for entry in history})
+    if absent:
+        raise UnknownAssetError(f"this history has {len(history)} events, and no event {absent[0]}")
+    return [entry.digest for entry in history if not events or entry.position in events]
 
 
 def _keys(workspace: Workspace, reader: Reader, digests: Sequence[bytes]) -> Iterator[tuple[str, bytes]]:
