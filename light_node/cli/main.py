@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.errors import ConfigurationError, SourceError, VinculumError
-from light_node.cli import trusting, verifying
+from light_node.cli import proving, trusting, verifying
 from light_node.cli.arguments import Parser
 from light_node.cli.output import Output
 from light_node.verdict import outcome_of
@@ -60,6 +60,7 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser(ATTEST, help="sign readings at the edge, and hand them over until they are proven")
     verifying.register(commands, common)
+    proving.register(commands, common)
     trusting.register(commands, common)
     return parser
 

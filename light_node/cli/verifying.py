@@ -32,24 +32,34 @@ def register(commands: Any, common: argparse.ArgumentParser) -> None:
         help="verify an evidence file",
         description="Verify an evidence file, offline. Without --trust by the pinned trust file, remembering the head.",
     )
-    verify.add_argument("file", type=Path, help="evidence")
-    verify.add_argument("--trust", type=Path, help="judge by this trust file, and remember nothing")
-    verify.add_argument("--asset", help="identifier of the asset that it has to be of")
-    proof = "proof from a witness that the file's tree and the remembered one are of one chain"
-    verify.add_argument("--consistency", type=Path, help=proof, metavar="FILE")
-    verify.add_argument("--source", action="append", default=[], help="ask this witness for that proof", metavar="URL")
-    verify.add_argument("--public", action="store_true", help="do without being shown which asset it is")
+    add_question(verify)
     verify.set_defaults(run=_verify)
 
 
+def add_question(parser: argparse.ArgumentParser) -> None:
+    """Add what is asked about an evidence file, and by what it is judged."""
+    parser.add_argument("file", type=Path, help="evidence")
+    parser.add_argument("--trust", type=Path, help="judge by this trust file, and remember nothing")
+    parser.add_argument("--asset", help="identifier of the asset that it has to be of")
+    proof = "proof from a witness that the file's tree and the remembered one are of one chain"
+    parser.add_argument("--consistency", type=Path, help=proof, metavar="FILE")
+    parser.add_argument("--source", action="append", default=[], help="ask this witness for that proof", metavar="URL")
+    parser.add_argument("--public", action="store_true", help="do without being shown which asset it is")
+
+
 def _verify(chosen: argparse.Namespace, output: Output) -> int:
-    data = read_limited(chosen.file, MAX_BYTES, "evidence")
-    judged = _stateless(chosen, data) if chosen.trust is not None else _remembering(chosen, data)
+    judged = judge_file(chosen)
     verdict = judged.verdict
     value: dict[str, Json] = to_json(verdict) | {"fork": None if judged.fork is None else str(judged.fork)}
     kept = "" if judged.fork is None else f"  both signed heads are kept in {judged.fork}\n"
     output.result(value, describe(verdict) + kept)
     return verdict.outcome.exit_code
+
+
+def judge_file(chosen: argparse.Namespace) -> Judged:
+    """Judge the file that is named, by a trust file alone or by the node that remembers."""
+    data = read_limited(chosen.file, MAX_BYTES, "evidence")
+    return _stateless(chosen, data) if chosen.trust is not None else _remembering(chosen, data)
 
 
 def _stateless(chosen: argparse.Namespace, data: bytes) -> Judged:

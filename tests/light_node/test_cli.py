@@ -10,9 +10,16 @@ from pathlib import Path
 import pytest
 
 from ledger.proof.evidence import encode_evidence
+from ledger.proof.tlog_text import ConsistencyProof, encode_consistency_proof
+from ledger.strict_json import canonical_json
 from light_node.cli.main import main
+from light_node.edge.batch import encode_proof, prove_reading
+from light_node.edge.receipt import KIND, batch_fields
 from light_node.trust import Trust, encode_trust
-from tests.simulator.world import VIN, World, make_world
+from tests.light_node.edge.making import KEY, leaves_of, signed, stated
+from tests.light_node.test_log_growth import KEY as LOG_KEY
+from tests.light_node.test_log_growth import at, path
+from tests.simulator.world import MAKER, VIN, World, make_world
 
 
 class Bench:
@@ -213,3 +220,31 @@ def test_device_is_reached_by_the_same_command(bench: Bench, capsys: pytest.Capt
 def test_device_without_settings_says_so(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["attest", "--settings", str(bench.folder / "none.toml"), "status"]) == 2
     assert "none.toml" in capsys.readouterr().err
+
+
+def test_reading_of_an_attested_batch_is_told(bench: Bench) -> None:
+    statement = signed(stated((0, 1, 2), 0, None, bench.world.battery.subject))
+    bench.world.chain.record(bench.world.battery, MAKER, KIND, **batch_fields(statement))
+    pack = bench.write("pack.json", encode_evidence(bench.world.chain.evidence(bench.world.battery)))
+    proof = bench.write("proof.json", encode_proof(prove_reading(statement.text, leaves_of(0, 1, 2), 1)))
+    key = bench.write("device.jwk", canonical_json(dict(KEY.public.jwk)))
+    bench.at(bench.world.chain.time)
+    assert bench.run("reading", pack, proof, "--trust", bench.trust_file) == 0
+    assert bench.out.startswith("VERIFIED\n  voltage 380.1 volt from 'can0/BMS'\n")
+    assert "no key of the device was given" in bench.out
+    value = bench.json("reading", pack, proof, "--trust", bench.trust_file, "--device-key", key)
+    assert (value["value"], value["device_signature_verified"]) == (380.1, True)
+    assert bench.run("reading", bench.car, proof, "--trust", bench.trust_file) == 1
+    assert "InclusionError" in bench.err
+    assert bench.run("reading", bench.write("bad.json", b"{}"), proof, "--trust", bench.trust_file) == 2
+
+
+def test_log_that_grew_and_one_that_shrank(bench: Bench) -> None:
+    before, after = bench.write("before", at(7).note.encode()), bench.write("after", at(20).note.encode())
+    proof = bench.write("proof", encode_consistency_proof(ConsistencyProof(7, 20, tuple(path(7, 20)))))
+    key = LOG_KEY.vkey
+    assert bench.run("grew", before, after, proof, "--key", key) == 0
+    assert "grew from 7 to 20 entries" in bench.out
+    assert bench.run("grew", after, before, proof, "--key", key) == 3
+    assert bench.run("grew", before, after, bench.write("junk", b"x"), "--key", key) == 2
+    assert bench.run("grew", before, after, proof, "--key", "junk") == 2
