@@ -82,10 +82,8 @@ def _reading_text(found: AttestedReading) -> str:
             f"  {reading.quantity} {reading.value} {reading.unit} from {reading.sensor!r}",
             f"  taken at {time_text(reading.taken_at_us // 1_000_000)} by the device's clock",
             *([f"  flagged by the device: {flags}"] if flags else []),
-            f"  in event {found.event}, attested by organisation {found.organisation} at {time_text(found.attested_at)}",
-            "  signed by the device"
-            if found.signed
-            else "  by that organisation's word: no key of the device was given",
+            f"  in event {found.event}, {attested}",
+            f"  {'signed by the device' if found.signed else unsigned}",
         ]
     )
 
