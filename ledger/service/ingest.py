@@ -221,7 +221,7 @@ class _Ingest:
             self._taker.add(chunk_document(table, ()), row)
             self._documents.add(source, table.digest)
         outcome = self._outcome if events else Outcome.REPEATED if repeated and not bad else self._outcome
-        faults = (Fault("", "rows-refused", f"{bad} rows were refused"),) if bad else ()
+        faults = (Fault("", "rows-refused", f"{bad} {'row was' if bad == 1 else 'rows were'} refused"),) if bad else ()
         outcome = Outcome.REFUSED if bad and not events and not repeated else outcome
         self._hand_out(Result(source.name, None, outcome, DOCUMENT_TYPE, "", events, repeated, (), faults))
 
