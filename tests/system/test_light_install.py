@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,8 @@ from ledger.demo import tampering
 from ledger.proof.evidence import Evidence, OpenEntry, encode_evidence
 from light_node.trust import Trust, encode_trust
 from tests.architecture import test_wheel
-from tests.simulator.chain import DAY, Asset, Simulator
+from tests.simulator.chain import Asset
+from tests.simulator.recent import lasting, recent
 from tests.simulator.sealed import SealedSimulator
 from tests.simulator.witnesses import WITNESSES
 from tests.simulator.world import World, make_world
@@ -25,7 +25,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("light-install")]
 
 built_wheel = test_wheel.wheel
 ASSETS = ("battery", "vehicle", "part")
-HISTORY_DAYS = 620
 BROUGHT = {"vinculum", "cryptography", "coincurve", "safe-pysha3", "pycryptodome"}
 THEIR_NEEDS = {"cffi", "pycparser"}
 OF_THE_ENVIRONMENT = {"pip", "setuptools"}
@@ -87,23 +86,10 @@ def installed(built_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> In
     return Installed(programs, folder)
 
 
-def _recent(chain: Simulator) -> Simulator:
-    """The same chain, begun so long ago that a world's history ends a few days before now."""
-    begun = int(time.time()) - HISTORY_DAYS * DAY
-    chain.blocks.clear()
-    chain.time = begun
-    if isinstance(chain, SealedSimulator):
-        chain.sealings.clear()
-    for organisation, key in chain.keys.items():
-        chain.add_key(organisation, key, valid_from=begun, changed_at=begun)
-    chain.mine()
-    return chain
-
-
 @pytest.fixture(scope="module")
 def world(installed: Installed) -> World:
     """A battery, a car and a part, whose files lie beside the trust file and nothing else."""
-    made = make_world(_recent(Simulator()))
+    made = make_world(recent())
     for name in ASSETS:
         _put(installed, f"{name}.json", made.chain.evidence(getattr(made, name)))
     _put_trust(installed, "trust.json", made.chain.trust())
@@ -117,12 +103,8 @@ def _put(installed: Installed, name: str, evidence: Evidence | bytes) -> str:
 
 
 def _put_trust(installed: Installed, name: str, trust: Trust) -> str:
-    (installed.folder / name).write_bytes(encode_trust(_lasting(trust)))
+    (installed.folder / name).write_bytes(encode_trust(lasting(trust)))
     return name
-
-
-def _lasting(trust: Trust) -> Trust:
-    return replace(trust, maximum_age_seconds=3650 * DAY)
 
 
 # ---- what is installed -------------------------------------------------------------------------------------------
@@ -179,7 +161,7 @@ def test_an_asset_is_verified_by_its_file_and_the_trust_file(installed: Installe
 
 def test_an_asset_is_verified_by_the_seals_of_validators(installed: Installed) -> None:
     chain = SealedSimulator()
-    made = make_world(_recent(chain))
+    made = make_world(recent(chain))
     chain.mine()
     _put(installed, "sealed.json", chain.sealed_evidence(made.vehicle))
     _put_trust(installed, "validators.json", chain.trust())
@@ -188,7 +170,7 @@ def test_an_asset_is_verified_by_the_seals_of_validators(installed: Installed) -
 
 
 def test_a_node_pins_verifies_and_remembers(installed: Installed, world: World) -> None:
-    fingerprint = _lasting(world.chain.trust()).fingerprint()
+    fingerprint = lasting(world.chain.trust()).fingerprint()
     pin = ("vinculum-light", "trust", "pin", "trust.json", "--home", "node")
     assert installed.run(*pin, "--fingerprint", "00").returncode == 3
     assert installed.run(*pin, "--fingerprint", fingerprint).returncode == 0
