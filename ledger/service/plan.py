@@ -31,6 +31,7 @@ from ledger.service.knowledge import Draft, Knowledge, KnownAsset, namespace_ids
 from ledger.service.same_event import births_as, births_by_key, content_hash, event_key
 
 REGISTRAR_ROLE = "register"
+_SHOWN_CHARACTERS = 96
 _TAKEN = ALWAYS_VISIBLE | RESERVED | {CLAIM_NAMES, *ID_FIELDS.values()}
 
 
@@ -149,7 +150,7 @@ class Planner:
         if kind.genesis:
             known = self._register(event, kind, known, draft)
         elif known is None:
-            message = f"no {event.asset.asset_type} of this identifier is registered: its genesis comes first"
+            message = f"no {event.asset.asset_type} {_shown(event)} is registered: its genesis comes first"
             raise UnknownAssetError(message)
         salt = known.salt if kind.genesis else None
         verify_disclosable(claims_of_event(event, salt))
@@ -186,7 +187,7 @@ class Planner:
             return
         whose = "nobody's" if holder is None else f"organisation {holder}'s"
         raise NotAuthorisedError(
-            f"the namespace of this identifier is {whose}, not organisation {self._organisation}'s"
+            f"the namespace of {_shown(event)} is {whose}, not organisation {self._organisation}'s"
         )
 
     def _check_aliases(self, event: Event, draft: Draft) -> None:
@@ -199,6 +200,12 @@ class Planner:
                 )
             if self._knowledge.asset(AssetReference(event.asset.asset_type, alias), draft) is not None:
                 raise ConflictError(f"an alias names another {event.asset.asset_type}, which is registered already")
+
+
+def _shown(event: Event) -> str:
+    """The identifier, for people: one event of a document may be about many assets."""
+    identifier = event.asset.identifier
+    return identifier if len(identifier) <= _SHOWN_CHARACTERS else f"{identifier[:_SHOWN_CHARACTERS]}…"
 
 
 def _check_names(event: Event) -> None:
