@@ -490,7 +490,8 @@ def test_a_writer_killed_at_any_time_loses_nothing_that_it_reported(tmp_path: Pa
         reported = {parse_cid(writer.stdout.readline().strip())}
         time.sleep(delay_ms / 1000)
         writer.kill()
-        output = writer.stdout.read()  # not `communicate`, which passes over lines that are buffered already
+        with writer.stdout as told:
+            output = told.read()  # not `communicate`, which passes over lines that are buffered already
         writer.wait(timeout=60)
         reported |= {parse_cid(line) for line in output.splitlines() if len(line) == 59}
         with LocalStore(folder) as store:
