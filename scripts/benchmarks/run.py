@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.edge import edge
 from benchmarks.home import MEMBERS, fresh_home, recipients_of, recorder_of
 from benchmarks.stages import Stages
 from benchmarks.workload import NAME, documents, events
@@ -154,10 +155,11 @@ def main() -> int:
         "single": (single, 20),
         "evidence": (evidence, 20),
         "memory": (memory, 20_000),
+        "edge": (edge, 100_000),
     }
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("workload", nargs="*", choices=[*workloads, []], help="all of them by default")
-    parser.add_argument("--events", type=int, help="how many events, or repetitions for single and evidence")
+    parser.add_argument("--events", type=int, help="events, readings, or repetitions (single, evidence)")
     chosen = parser.parse_args()
     report: dict[str, Any] = {"workload": NAME, "machine": _machine()}
     for name in chosen.workload or workloads:
