@@ -13,6 +13,7 @@ from pathlib import Path
 from ledger.cli.app import exit_code_of
 from ledger.cli.app import report as report_error
 from ledger.cli.output import Output
+from ledger.demo.buyer import Bought, buy, goods_of
 from ledger.demo.forgeries import FORGERIES, Refusal, try_one
 from ledger.demo.further import GUEST, enrol_guest, sources_in, take_folders
 from ledger.demo.home import make_home, running
@@ -50,7 +51,8 @@ FAULTS_SHOWN = 4
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration.
 
-    Returns: 0 where every asset was verified and every forgery refused, else 1; 1 to 3 after an error, as ``vinculum``.
+    Returns: 0 where every asset was verified and every forgery and copy refused, else 1; 1 to 3 after an error, as
+        ``vinculum``.
     """
     chosen = _options().parse_args(arguments)
     output = Output(as_json=chosen.json)
@@ -112,7 +114,7 @@ class Show:
         self._older: dict[bytes, bytes] = {}
 
     def play(self, folders: Sequence[Path]) -> bool:
-        """Found, record, verify, forge; return whether everything was verified and every forgery refused."""
+        """Found, record, verify, forge, hand over; return whether all was verified and every forgery refused."""
         trust = self.found()
         members = members_of(self._workspace, self._story)
         taken = self.record(members)
@@ -123,8 +125,11 @@ class Show:
         scene = self.scene(members, trust, accepted, proven)
         refusals = self._forge(scene)
         after = self._verify_after(scene)
-        passed = all(one.complete for one in (*proven, after)) and all(one.refused for one in refusals)
-        self._summarise(taken, proven, refusals, passed=passed)
+        bought = buy(self._report, trust, goods_of(proven, scene.car, scene.older))
+        passed = (
+            all(one.complete for one in (*proven, after)) and all(one.refused for one in refusals) and bought.passed
+        )
+        self._summarise(taken, proven, refusals, bought, passed=passed)
         return passed
 
     def found(self) -> Trust:
@@ -247,13 +252,19 @@ class Show:
         return after
 
     def _summarise(
-        self, taken: Sequence[Taken], proven: Sequence[Proven], refusals: Sequence[Refusal], *, passed: bool
+        self,
+        taken: Sequence[Taken],
+        proven: Sequence[Proven],
+        refusals: Sequence[Refusal],
+        bought: Bought,
+        *,
+        passed: bool,
     ) -> None:
         verified, refused = sum(one.complete for one in proven), sum(one.refused for one in refusals)
         events, seconds = sum(one.registered for one in proven), self._report.seconds
         self._report.chapter(
             f"{'PASSED' if passed else 'FAILED'}: {verified} of {len(proven)} assets verified with {events} events; "
-            f"{refused} of {len(refusals)} forgeries refused; {seconds:.1f} s"
+            f"{refused} of {len(refusals)} forgeries refused; {bought.describe()}; {seconds:.1f} s"
         )
         value = {
             "passed": passed,
@@ -262,5 +273,6 @@ class Show:
             "documents": [{"organisation": one.organisation, **line_of(one.result)} for one in taken],
             "assets": [one.as_json() for one in proven],
             "forgeries": [one.as_json() for one in refusals],
+            "light_node": bought.as_json(),
         }
         self._report.output.result(value)

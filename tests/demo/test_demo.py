@@ -58,6 +58,17 @@ def test_a_car_of_forty_parts_a_vehicle_and_a_battery_of_two_lives_are_shown(sho
     assert all(one["events"] == one["registered"] for one in shown["assets"])
 
 
+def test_a_light_node_apart_verifies_three_assets_and_refuses_each_copy_for_another_reason(
+    shown: dict[str, Any],
+) -> None:
+    told = shown["light_node"]
+    assert [one["account"]["asset_type"] for one in told["genuine"]] == ["battery", "vehicle", "part"]
+    assert {one["outcome"] for one in told["genuine"]} == {"verified"}
+    assert all(one["refused"] for one in told["copies"])
+    assert len({(one["error"], one["step"]) for one in told["copies"]}) == len(told["copies"]) >= 5
+    assert {one["exit_code"] for one in told["copies"]} == {1, 2, 3}
+
+
 def test_each_asset_says_up_to_which_block(shown: dict[str, Any]) -> None:
     assert all(one["block"] > 0 and one["time"] > 0 for one in shown["assets"])
 

@@ -17,10 +17,13 @@ CUT = "…"
 MOVING = (
     (re.compile(r"\d+\.\d s\b"), "<seconds>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
+    (re.compile(r"\b(?:[0-9a-f]{4} ){15}[0-9a-f]{4}\b"), "<fingerprint>"),
     (re.compile(r"\b[0-9a-f]{16,}\b"), "<hash>"),
     (re.compile(r"(?<=found )[\w-]{43}$"), "<hash>"),
     (re.compile(r"\b(?:block|from block) \d+"), "block <number>"),
-    (re.compile(r"\d+ (?=was accepted|is offered|KiB)"), "<number> "),
+    (re.compile(r"\d+ (?=was accepted|is offered|KiB|blocks begins)"), "<number> "),
+    (re.compile(r"(?<=begins with that of )\d+"), "<number>"),
+    (re.compile(r"(?<=malformed evidence at )\d+"), "<number>"),
 )
 
 
