@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from ledger.credential.disclosure import RESERVED, verify_disclosable
-from ledger.credential.sd_jwt import ALWAYS_VISIBLE, CLAIM_NAMES
+from ledger.credential.disclosure import verify_disclosable
 from ledger.errors import (
     ConflictError,
     DocumentError,
@@ -26,13 +25,12 @@ from ledger.kinds import Kind, kind_by_name, next_status
 from ledger.proof.subject import SALT_BYTES, namespace_id, subject
 from ledger.rules.targets import ID_FIELDS, MAX_TARGETS
 from ledger.rules.types import names_of
-from ledger.service.claims import claims_of_event
+from ledger.service.claims import claims_of_event, verify_names
 from ledger.service.knowledge import Draft, Knowledge, KnownAsset, namespace_ids
 from ledger.service.same_event import births_as, births_by_key, content_hash, event_key
 
 REGISTRAR_ROLE = "register"
 _SHOWN_CHARACTERS = 96
-_TAKEN = ALWAYS_VISIBLE | RESERVED | {CLAIM_NAMES, *ID_FIELDS.values()}
 
 
 class EventName(NamedTuple):
@@ -142,7 +140,7 @@ class Planner:
 
     def _plan_event(self, event: Event, scope: str, key: str, content: bytes, draft: Draft) -> PlannedEvent:
         kind = kind_by_name(event.kind)
-        _check_names(event)
+        verify_names(event)
         _check_targets(event, kind)
         self._knowledge.check_may_write(self._organisation, kind)
         self._check_issuer(event)
@@ -206,13 +204,6 @@ def _shown(event: Event) -> str:
     """The identifier, for people: one event of a document may be about many assets."""
     identifier = event.asset.identifier
     return identifier if len(identifier) <= _SHOWN_CHARACTERS else f"{identifier[:_SHOWN_CHARACTERS]}…"
-
-
-def _check_names(event: Event) -> None:
-    """Refuse fields whose names mean something else in a credential: no reader would take it."""
-    taken = sorted(event.fields.keys() & _TAKEN)
-    if taken:
-        raise MalformedError("field", f"{', '.join(taken)}: not a name that a credential can disclose")
 
 
 def _check_targets(event: Event, kind: Kind) -> None:
