@@ -27,8 +27,9 @@ HASH_NAME = "sha-256"
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 """Canonical base64url of 32 bytes: the two unused bits of the last character are zero."""
 _ANY_SALT = "A" * 22
-_FEW, _SHORT_CHARACTERS, _NAME_SHOWN = 256, 1024, 64
-"""Even where every character is escaped, so few and short claims keep both limits."""
+_NAME_SHOWN, _FRAME = 64, 32
+_SHORT_CHARACTERS = 64 * 1024
+"""Even where every character is escaped, claims that are no longer together keep both limits."""
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -94,12 +95,12 @@ def make_disclosures(claims: Mapping[str, Json], random: Random) -> tuple[str, .
 def verify_disclosable(claims: Mapping[str, Json]) -> None:
     """Refuse, before anything is signed, claims that could not be made disclosures of, or that no reader would take.
 
-    Claims that are few and short are not encoded for it.
+    Claims that are plain and short are not encoded for it.
 
     Raises: MalformedError, with the name of the claim: a reserved name at any depth, no I-JSON, or too long; or all of
         them together are too long.
     """
-    if len(claims) <= _FEW and all(_is_short(name, value) for name, value in claims.items()):
+    if sum(_most(name, value) for name, value in claims.items()) <= _SHORT_CHARACTERS:
         return
     total = 0
     for name, value in claims.items():
@@ -261,9 +262,12 @@ def _is_plain(value: Json) -> bool:
     return value is None or (isinstance(value, (int, float)) and -MAX_INTEGER <= value <= MAX_INTEGER)
 
 
-def _is_short(name: str, value: Json) -> bool:
-    fits = len(name) + (len(value) if isinstance(value, str) else 0) <= _SHORT_CHARACTERS
-    return fits and name.isascii() and _is_plain(value) and name not in RESERVED
+def _most(name: str, value: Json) -> int:
+    """How many characters a plain claim takes at most before it is escaped; too many for one that is not plain."""
+    items = value if isinstance(value, list) else [value]
+    if not name.isascii() or name in RESERVED or not all(map(_is_plain, items)):
+        return _SHORT_CHARACTERS + 1
+    return _FRAME + len(name) + sum(_FRAME + (len(item) if isinstance(item, str) else 0) for item in items)
 
 
 def _check_names(value: Json, depth: int = 0) -> None:
