@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.edge import edge
 from benchmarks.home import MEMBERS, fresh_home, recipients_of, recorder_of
+from benchmarks.light import light, load
 from benchmarks.stages import Stages
 from benchmarks.workload import NAME, documents, events
 from ipfs.batch import Batch
@@ -156,16 +157,18 @@ def main() -> int:
         "evidence": (evidence, 20),
         "memory": (memory, 20_000),
         "edge": (edge, 100_000),
+        "light": (light, 1000),
     }
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("workload", nargs="*", choices=[*workloads, []], help="all of them by default")
-    parser.add_argument("--events", type=int, help="events, readings, or repetitions (single, evidence)")
+    parser.add_argument("--events", type=int, help="events, readings, or repetitions (single, evidence, light)")
     chosen = parser.parse_args()
-    report: dict[str, Any] = {"workload": NAME, "machine": _machine()}
+    report: dict[str, Any] = {"workload": NAME, "machine": _machine(), "load_before": load()}
     for name in chosen.workload or workloads:
         function, usual = workloads[name]
         report[name] = function(chosen.events or usual)
         print(f"{name} done", file=sys.stderr)
+    report["load_after"] = load()
     print(json.dumps(report, indent=2))
     return 0
 
