@@ -100,13 +100,17 @@ def _known(reader: _Reader) -> TrustedSet:
 
 def _ahead(steps: Sequence[SealStep], number: int) -> list[tuple[SealStep, RawHeader]]:
     """The steps above a height, each with its header as it was sealed."""
-    headers = [_step_header(step) for step in steps]
+    headers = [step_header(step) for step in steps]
     if any(one.number >= other.number for one, other in itertools.pairwise(headers)):
         raise MalformedError("evidence", "steps that are not in ascending order", "/finality/steps")
     return [(step, header) for step, header in zip(steps, headers, strict=True) if header.number > number]
 
 
-def _step_header(step: SealStep) -> RawHeader:
+def step_header(step: SealStep) -> RawHeader:
+    """Return the header of a step as it was sealed.
+
+    Raises: MalformedError, where it is none, or bears a round or seals itself.
+    """
     raw = parse_header(step.header)
     if block_hash(raw, QBFT) != keccak256(step.header):
         raise MalformedError("evidence", "a step's header with a round or seals beside those of the file", "/finality")
@@ -128,15 +132,41 @@ def _verify_contract(
     reader: _Reader,
 ) -> TrustedSet:
     for step, header in steps:
-        sealed = verify_skip(trusted, header, reader.now, reader.trust.trusting_period_seconds)
-        _check_accepted(header, sealed, reader)  # 4
-        validators = validators_from_proof(
-            sealed.state_root, contract.address, contract.code_hash, step.account, contract.slot, step.validators
+        trusted = verify_contract_step(
+            trusted, step, header, contract, reader.now, reader.trust.trusting_period_seconds
         )
-        advanced = verify_advance(trusted, sealed, validators)
-        _check_strangers(sealed, trusted, advanced)
-        trusted = advanced
+        _check_accepted(header, trusted.hash, reader)  # 4
     return trusted
+
+
+def verify_contract_step(
+    trusted: TrustedSet,
+    step: SealStep,
+    header: RawHeader,
+    contract: ValidatorContract,
+    now: int,
+    trusting_period_seconds: int,
+) -> TrustedSet:
+    """Advance the trusted set to a block above it; whoever writes files calls this too, so that they verify.
+
+    Args:
+        trusted: *Verified.*
+        step: *Untrusted.*
+        header: Of the step, with its round and seals: ``step_header``.
+        contract: From the trust file.
+        now: The local clock, in seconds since the epoch.
+        trusting_period_seconds: See ``verify_skip``.
+
+    Raises: As ``verify_skip``, ``validators_from_proof`` and ``verify_advance``.
+        UntrustedError: Also where a seal is by neither of the two sets.
+    """
+    sealed = verify_skip(trusted, header, now, trusting_period_seconds)
+    validators = validators_from_proof(
+        sealed.state_root, contract.address, contract.code_hash, step.account, contract.slot, step.validators
+    )
+    advanced = verify_advance(trusted, sealed, validators)
+    _check_strangers(sealed, trusted, advanced)
+    return advanced
 
 
 def _check_strangers(sealed: SealedHeader, trusted: TrustedSet, advanced: TrustedSet) -> None:
@@ -169,7 +199,7 @@ def _count_votes(trusted: TrustedSet, headers: Sequence[RawHeader], reader: _Rea
     start = TrustedTally(trusted.number, trusted.hash, trusted.time, Tally(trusted.validators))
     chain = verify_chain(start, VotingRule(reader.rule.epoch_length, epoch_vote_counts=False), headers)
     for header, sealed in zip(headers, chain.headers, strict=True):
-        _check_accepted(header, sealed, reader)  # 4
+        _check_accepted(header, sealed.hash, reader)  # 4
     last = chain.trusted
     return TrustedSet(last.number, last.hash, last.tally.validators, last.time)
 
@@ -185,13 +215,13 @@ def _verify_pinned(header: RawHeader, finality: SealFinality, reader: _Reader) -
     if accepted is not None and accepted.block.number > last.number:
         last = accepted.block
     sealed = verify_pinned(last, sets, header, reader.now, trust.trusting_period_seconds)
-    _check_accepted(header, sealed, reader)  # 4
+    _check_accepted(header, sealed.hash, reader)  # 4
 
 
-def _check_accepted(header: RawHeader, sealed: SealedHeader, reader: _Reader) -> None:
+def _check_accepted(header: RawHeader, hashed: bytes, reader: _Reader) -> None:
     """Refuse a sealed block that is another one than was accepted; those below it are of the past."""
     if reader.accepted is not None:
-        check_place(reader.accepted.block, header, sealed.hash)
+        check_place(reader.accepted.block, header, hashed)
 
 
 def _validated(trusted: TrustedSet) -> ValidatedBlock:

@@ -84,6 +84,16 @@ def assign_namespace(workspace: Workspace, scheme: int, prefix: str, organisatio
     return decide(workspace, calls.ASSIGN_NAMESPACE.encode(namespace_id(scheme, prefix), organisation))
 
 
+def change_validator(workspace: Workspace, address: bytes, *, remove: bool = False) -> Decision:
+    """Let a node seal blocks, or no longer, by its address (20 bytes). One change a block; best one at a time."""
+    return decide(workspace, (calls.REMOVE_VALIDATOR if remove else calls.ADD_VALIDATOR).encode(address))
+
+
+def validators(workspace: Workspace) -> tuple[bytes, ...]:
+    """Addresses that ``Consortium`` names now, ascending; whether the engine asks it is the operator's matter."""
+    return tuple(sorted(workspace.client.call(workspace.contracts.consortium, calls.GET_VALIDATORS)))
+
+
 def revoke_from(workspace: Workspace, organisation: int, thumbprint: bytes, since: int) -> Decision:
     """Revoke an organisation's key from a time in the past; what was attested since then is disputed."""
     return decide(workspace, calls.REVOKE_ISSUER_KEY_FROM.encode(organisation, thumbprint, since))

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from sqlmodel import func, select
 
 from ledger.access import Tier
-from ledger.chain.blocks import BlockTree
 from ledger.identifiers import parse_identifier
 from ledger.proof.evidence import (
     AccountProof,
-    CheckpointFinality,
     Evidence,
     HiddenEntry,
     HistoryEntry,
@@ -26,11 +24,10 @@ from ledger.proof.evidence import (
 )
 from ledger.proof.evidence_slots import consortium_slots
 from ledger.proof.fold import Meta, leaf
-from ledger.proof.merkle import inclusion_path
 from ledger.proof.slots import SUCCESSOR_SLOT, head_slot, word_of
+from ledger.service.finality import final_block
 from ledger.service.presentable import NOTHING, presentable, read_key
 from ledger.service.read import AssetRecord, Entry, ReadCredential, visible_names
-from ledger.service.witness import latest_checkpoint
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import GovernanceEvent
 
@@ -62,7 +59,7 @@ def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare
 
     Returns: The canonical bytes; whoever has a trust file verifies them alone.
 
-    Raises: SourceError, where node, store or witnesses do not deliver.
+    Raises: SourceError, where node, store or witnesses do not deliver; and as ``final_block``.
     """
 
     def show(entries: Sequence[Entry]) -> list[Shown]:
@@ -102,18 +99,16 @@ def _build(
     workspace.projector.sync()
     reader = workspace.reader()
     so_far = reader.history(asset)
-    note = latest_checkpoint(workspace, max(so_far[-1].block_number if so_far else 0, _last_change(workspace)))
-    block = note.checkpoint.size - 1
+    final = final_block(workspace, max(so_far[-1].block_number if so_far else 0, _last_change(workspace)))
+    block = final.number
     entries = [entry for entry in reader.history(asset) if entry.block_number <= block]  # some came while we waited
     shown = show(entries)
-    with workspace.database.read() as session:
-        path = inclusion_path(BlockTree(session), block, note.checkpoint.size)
     evidence = Evidence(
         chain_id=workspace.contracts.chain_id,
         asset_type=asset.asset_type,
         subject=asset.subject,
-        header=workspace.client.header(block).rlp,
-        finality=CheckpointFinality(note.note, tuple(path)),
+        header=final.header,
+        finality=final.finality,
         accounts=_accounts(workspace, asset, shown, block),
         segments=_segments(workspace, asset, shown),
         history=tuple(_history_entry(item, bare=bare) for item in shown),

@@ -67,6 +67,6 @@ def _deploy(workspace: Workspace) -> Contracts:
         administrators=addresses,
         threshold=council.threshold,
         delay_s=council.delay_seconds,
-        validators=addresses[:1],
+        validators=[bytes.fromhex(one[2:]) for one in council.validators] or addresses[:1],
     )
     return Contracts(deployment, origin_of(deployment))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ledger.errors import ConfigurationError
@@ -60,6 +60,9 @@ class CouncilSettings(_Section):
     administrators: int = Field(3, ge=1, le=16)
     threshold: int = Field(2, ge=1, le=16)
     delay_seconds: int = Field(0, ge=0, description="wait before changes of council, validators and namespaces")
+    validators: tuple[Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$")], ...] = Field(
+        (), max_length=64, description="addresses that Consortium names first; an administrator's where there are none"
+    )
 
 
 class SharingSettings(_Section):
@@ -69,8 +72,15 @@ class SharingSettings(_Section):
 
 
 class TrustSettings(_Section):
-    """What `vinculum trust export` writes besides addresses and keys."""
+    """What makes a block final for readers, and what `vinculum trust export` writes besides addresses and keys."""
 
+    finality: Literal["witnesses", "validators"] = Field(
+        "witnesses", description="cosigned checkpoints, over any engine; or the seals of QBFT validators"
+    )
+    validator_source: Literal["contract"] = Field("contract", description="where readers know the validators from")
+    validators_from_block: int = Field(
+        0, ge=0, description="the engine asks Consortium for the validators of this block and later ones; 0: of all"
+    )
     witness_threshold: int | None = Field(None, ge=1, description="k; the smallest safe one by default")
     tolerated_liars: int = Field(1, ge=0)
     trusting_period_seconds: int = Field(14 * 86_400, ge=1)
@@ -96,6 +106,12 @@ class Settings(BaseSettings):
     council: CouncilSettings = CouncilSettings()
     sharing: SharingSettings = SharingSettings()
     trust: TrustSettings = TrustSettings()
+
+    @model_validator(mode="after")
+    def _sealed_blocks_are_of_qbft(self) -> Self:
+        if self.trust.finality == "validators" and self.chain.block_hash_rule != "qbft":
+            raise ValueError("trust.finality = validators needs chain.block_hash_rule = qbft")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -6,12 +6,14 @@ from sqlmodel import col, select
 
 from ledger.errors import MissingError
 from ledger.proof.checkpoint import check_threshold
+from ledger.proof.evidence import SealFinality
 from ledger.proof.keccak import keccak256
-from ledger.service.witness import latest_checkpoint
+from ledger.service.finality import FinalBlock, final_block
+from ledger.service.seals import validator_contract, validators_after
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import Block, Organisation
 from light_node.trust import Trust, TrustedBlock, TrustedContract
-from light_node.trust_rules import WitnessRule
+from light_node.trust_rules import FinalityRule, Source, ValidatorRule, WitnessRule
 
 
 def make_trust(workspace: Workspace) -> Trust:
@@ -20,19 +22,16 @@ def make_trust(workspace: Workspace) -> Trust:
     Raises:
         MissingError: No organisation has published a witness, or the trusted block is not known here.
         MalformedError: The threshold would let two histories be cosigned.
+        SourceError, VerificationError, ConfigurationError: As ``final_block``.
     """
     workspace.projector.sync()
     contracts, chosen = workspace.contracts, workspace.settings.trust
-    size = latest_checkpoint(workspace, contracts.deployment.first_block).checkpoint.size
-    witnesses = _witnesses(workspace)
-    threshold = chosen.witness_threshold or (len(witnesses) + chosen.tolerated_liars) // 2 + 1
-    check_threshold(threshold, len(witnesses), chosen.tolerated_liars)
-    rule = WitnessRule(contracts.origin, threshold, witnesses, chosen.tolerated_liars)
+    final = final_block(workspace, contracts.deployment.first_block)
     return Trust(
         chain_id=contracts.chain_id,
         block_hash_rule=workspace.settings.chain.block_hash_rule,
-        trusted_block=_block(workspace, size - 1),
-        finality=rule,
+        trusted_block=_block(workspace, final.number),
+        finality=_rule(workspace, final),
         consortium=_contract(workspace, contracts.consortium),
         logs={
             asset_type: tuple(_contract(workspace, address) for address in logs)
@@ -41,6 +40,16 @@ def make_trust(workspace: Workspace) -> Trust:
         trusting_period_seconds=chosen.trusting_period_seconds,
         maximum_age_seconds=chosen.maximum_age_seconds,
     )
+
+
+def _rule(workspace: Workspace, final: FinalBlock) -> FinalityRule:
+    if isinstance(final.finality, SealFinality):
+        contract = validator_contract(workspace)
+        return ValidatorRule(Source.CONTRACT, validators_after(final.header, final.finality, contract), contract)
+    chosen, witnesses = workspace.settings.trust, _witnesses(workspace)
+    threshold = chosen.witness_threshold or (len(witnesses) + chosen.tolerated_liars) // 2 + 1
+    check_threshold(threshold, len(witnesses), chosen.tolerated_liars)
+    return WitnessRule(workspace.contracts.origin, threshold, witnesses, chosen.tolerated_liars)
 
 
 def _block(workspace: Workspace, number: int) -> TrustedBlock:

@@ -24,9 +24,9 @@ from ledger.service.export.compose import Composition
 from ledger.service.export.layout import MAX_ASSETS
 from ledger.service.export.manifest import BAGIT, BAGIT_FILE
 from ledger.service.export.verify import BagReport, verify_bag
+from ledger.service.finality import final_block
 from ledger.service.members import Member
 from ledger.service.read import AssetRecord
-from ledger.service.witness import latest_checkpoint
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import Head
 from light_node.verdict import AsOf
@@ -98,7 +98,7 @@ def write_bag(
     with ExitStack() as stack:
         file = stack.enter_context(_replacing(path))
         bag = stack.enter_context(BagWriter(file, _UNSAFE.sub("-", path.stem).strip("-._") or "export"))
-        latest_checkpoint(workspace, _last_block(workspace, chosen))  # one for all, as long as it is fresh
+        final_block(workspace, _last_block(workspace, chosen))  # one for all, as long as it is fresh
         export = Composition(workspace, bag, tier, member, stack)
         bag.add(BAGIT_FILE, BAGIT)
         for number, asset in enumerate(chosen, 1):

@@ -38,10 +38,10 @@ from ledger.service.export.manifest import (
 from ledger.service.export.rows import small_tables
 from ledger.service.export.state import State, join_states, verify_state_file
 from ledger.service.export.tables import STREAMED, Table, Totals, asset_row, event_rows
+from ledger.service.finality import final_block
 from ledger.service.members import Member
 from ledger.service.read import AssetRecord
 from ledger.service.trust import make_trust
-from ledger.service.witness import latest_checkpoint
 from ledger.service.workspace import Workspace
 from light_node.progress import Progress
 from light_node.trust import Trust, encode_trust
@@ -111,9 +111,9 @@ class Composition:
         return manifest
 
     def _add_state(self) -> State:
-        note = latest_checkpoint(self._workspace, self._as_of[0].number)
+        final = final_block(self._workspace, self._as_of[0].number)
         states = []
-        for number, data in enumerate(state_files(self._workspace, self._needed, note), 1):
+        for number, data in enumerate(state_files(self._workspace, self._needed, final), 1):
             states.append(verify_state_file(data, self._trust, int(time.time())))
             self._bag.add(state_path(number), data)
         state = join_states(states)

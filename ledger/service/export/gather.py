@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from sqlmodel import col, select
 
 from ipfs.cid import cid_from_digest
-from ledger.chain.blocks import BlockTree
 from ledger.credential.jose import parse_jwk
 from ledger.errors import MalformedError, MissingError
 from ledger.event import Json
-from ledger.proof.checkpoint import SignedCheckpoint
 from ledger.proof.evidence_fields import encode_hexadecimal
-from ledger.proof.merkle import inclusion_path
+from ledger.proof.evidence_finality import finality_value
 from ledger.proof.slots import namespace_element_slot, namespace_slot
 from ledger.proof.subject import namespace_id
 from ledger.service.export.history import KEY_EVENTS, NAMESPACE_EVENT, ORGANISATION_EVENTS, HistoryEvent
 from ledger.service.export.state import Namespace, namespaces_of
 from ledger.service.export.state_file import encode_state, wanted_slots
+from ledger.service.finality import FinalBlock
 from ledger.service.members import encode_profile
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import GovernanceEvent, IssuerKey
@@ -60,31 +59,26 @@ class Needed:
         self.namespaces.update(namespaces_of(account))
 
 
-def state_files(workspace: Workspace, needed: Needed, note: SignedCheckpoint) -> Iterator[bytes]:
-    """Prove organisations, keys and namespaces at the block of a checkpoint, some hundred a file.
+def state_files(workspace: Workspace, needed: Needed, final: FinalBlock) -> Iterator[bytes]:
+    """Prove organisations, keys and namespaces at a final block, some hundred a file.
 
     Raises: SourceError, where node or store do not deliver.
     """
-    block = note.checkpoint.size - 1
     everything = _Items(
         list(_keys(workspace, needed.organisations)), sorted(needed.organisations), sorted(needed.namespaces)
     )
     for start in range(0, everything.longest, ITEMS_PER_FILE):
-        yield _state_file(workspace, note, everything.part(start, start + ITEMS_PER_FILE), block)
+        yield _state_file(workspace, final, everything.part(start, start + ITEMS_PER_FILE))
 
 
-def _state_file(workspace: Workspace, note: SignedCheckpoint, items: _Items, block: int) -> bytes:
+def _state_file(workspace: Workspace, final: FinalBlock, items: _Items) -> bytes:
     slots = wanted_slots(((number, thumbprint) for number, thumbprint, _ in items.keys), items.organisations)
-    slots |= set(_namespace_slots(workspace, items.namespaces, block))
-    with workspace.database.read() as session:
-        path: list[Json] = [
-            encode_hexadecimal(node) for node in inclusion_path(BlockTree(session), block, note.checkpoint.size)
-        ]
+    slots |= set(_namespace_slots(workspace, items.namespaces, final.number))
     shared: dict[str, Json] = {
         "chain_id": workspace.contracts.chain_id,
-        "header": encode_hexadecimal(workspace.client.header(block).rlp),
-        "finality": {"type": "checkpoint", "note": note.note, "path": path},
-        "accounts": [_account(workspace, sorted(slots), block)],
+        "header": encode_hexadecimal(final.header),
+        "finality": finality_value(final.finality),
+        "accounts": [_account(workspace, sorted(slots), final.number)],
     }
     issuers = [(number, jwk) for number, _, jwk in items.keys]
     organisations = [(number, _profile(workspace, number)) for number in items.organisations]

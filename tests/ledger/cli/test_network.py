@@ -30,7 +30,7 @@ COMMANDS = [
     *("verify", "audit", "trust export", "trust show", "trust fingerprint", "org add", "org list", "org show"),
     *("org suspend", "org resume", "org roles", "key list", "key add", "key revoke", "key limit", "key rotate"),
     *("namespace assign", "namespace list", "council list", "council confirm"),
-    *("log list", "log succeed", "log follow"),
+    *("validator list", "validator add", "validator remove", "log list", "log succeed", "log follow"),
     *("witness serve", "witness list", "witness add", "witness remove", "witness collect"),
     *("gateway serve", "gateway status"),
 ]

@@ -1,0 +1,192 @@
+"""Write why a block is final by the seals of its validators, from what a node holds.
+
+What is written is what the light node's own functions verified, step by step. It serves trust files of any time: for
+each change of the set that ``Consortium`` names there are two steps, the block whose state has the new set and the one
+before it, so that between two steps the set is always the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from sqlmodel import col, select
+
+from ledger.errors import ConfigurationError, MissingError, QuorumError
+from ledger.proof.evidence import SealFinality, SealStep
+from ledger.proof.header import (
+    MAX_VALIDATORS,
+    RawHeader,
+    commit_seal_hash,
+    parse_header,
+    parse_qbft_extra,
+    with_seals,
+)
+from ledger.proof.keccak import keccak256
+from ledger.proof.slots import VALIDATORS_SLOT, array_slot, word_of
+from ledger.service.workspace import Workspace
+from ledger.store.chain_index import Block, GovernanceEvent
+from light_node.qbft.seals import recover_signer
+from light_node.qbft.skipping import bisect
+from light_node.qbft.steps import TrustedSet
+from light_node.qbft.validator_proof import validators_from_proof
+from light_node.seal_finality import step_header, verify_contract_step
+from light_node.trust_rules import ValidatorContract
+
+ADDED, REMOVED = "ValidatorAdded", "ValidatorRemoved"
+_NO_PERIOD = 2**40
+"""Readers say how long they believe validators; a file is written for all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A block with why it is final, from the beginning of the contract's validators on.
+
+    Attributes:
+        header: RLP, without round and seals.
+        finality: Verified here.
+    """
+
+    header: bytes
+    finality: SealFinality
+
+
+@dataclass(slots=True)
+class _Walk:
+    """How far it was verified, and by which steps."""
+
+    workspace: Workspace
+    contract: ValidatorContract
+    known: Mapping[int, SealStep]
+    trusted: TrustedSet
+    steps: list[SealStep] = field(default_factory=list)
+
+    def reach(self, goal: int) -> None:
+        """Go on to a height, by nearer ones where too few seals overlap.
+
+        Raises: QuorumError, where the node's copies of the blocks do not lead there; the walk stays where it was.
+        """
+        way, trusted, steps = bisect(self.trusted.number, goal), self.trusted, list[SealStep]()
+        while (height := way.next_height) is not None:
+            try:
+                trusted, step = self._advance(trusted, height)
+            except QuorumError as error:
+                way = way.retreat(error)
+            else:
+                way = way.reach()
+                steps.append(step)
+        self.trusted, self.steps = trusted, [*self.steps, *steps]
+
+    def _advance(self, trusted: TrustedSet, height: int) -> tuple[TrustedSet, SealStep]:
+        step = self._without_strangers(trusted, self.known.get(height) or fetch_step(self.workspace, height))
+        header = step_header(step)
+        return verify_contract_step(trusted, step, header, self.contract, header.timestamp, _NO_PERIOD), step
+
+    def _without_strangers(self, trusted: TrustedSet, step: SealStep) -> SealStep:
+        """Leave seals out that are by neither set: they count for nothing, and a verifier refuses them."""
+        header, allowed = step_header(step), set(trusted.validators)
+        if header.number > trusted.number + 1:
+            allowed.update(_named(header, step, self.contract))
+        message = commit_seal_hash(header)
+        return replace(step, seals=tuple(seal for seal in step.seals if recover_signer(seal, message) in allowed))
+
+
+def prove_sealed(workspace: Workspace, block: int, known: Mapping[int, SealStep] | None = None) -> Sealed:
+    """Prove by seals that a block is final, for readers who pinned any block since the contract names the validators.
+
+    Args:
+        workspace: The home; its index has the block.
+        block: Height.
+        known: Steps that were written before, by height. Those of old blocks need states that many nodes forget.
+
+    Raises:
+        QuorumError: The node's copy of a block has too few seals; around a change, another block or node may do.
+        VerificationError: The seals are not by the validators that the contract names.
+        ConfigurationError: The contract names none yet, or not at that height.
+        SourceError: The node does not have that state any more, or does not answer.
+    """
+    walk = _Walk(workspace, validator_contract(workspace), known or {}, _beginning(workspace, block))
+    changes = _changes(workspace, walk.trusted.number)
+    for goal in sorted({near for number in changes for near in (number - 1, number)}):
+        if walk.trusted.number < goal < block:
+            with suppress(QuorumError):  # another copy would do; a later one may
+                walk.reach(goal)
+    walk.reach(block)
+    if not walk.steps:
+        raise ConfigurationError(f"block {block} is where the validators of the contract begin: wait for the next one")
+    *steps, last = walk.steps
+    finality = SealFinality(last.round, last.seals, last.account, last.validators, tuple(steps))
+    return Sealed(last.header, finality)
+
+
+def validator_contract(workspace: Workspace) -> ValidatorContract:
+    """``Consortium``, as the contract that names the validators."""
+    address = workspace.contracts.consortium
+    return ValidatorContract(address, keccak256(workspace.client.code(address)), VALIDATORS_SLOT)
+
+
+def validators_after(header: bytes, finality: SealFinality, contract: ValidatorContract) -> tuple[bytes, ...]:
+    """Prove who seals the block after that of a finality; raises as ``validators_from_proof``."""
+    step = SealStep(header, finality.round, finality.seals, finality.account, finality.validators)
+    return _named(parse_header(header), step, contract)
+
+
+def fetch_step(workspace: Workspace, height: int) -> SealStep:
+    """Ask the node for a block's header, its seals, and the proof of the validators in its state.
+
+    Raises: SourceError; MalformedError, where the engine's headers are none of QBFT.
+    """
+    client, consortium = workspace.client, workspace.contracts.consortium
+    header = parse_header(client.header(height).rlp)
+    extra = parse_qbft_extra(header.extra_data)
+    count = min(client.storage(consortium, word_of(VALIDATORS_SLOT), height), MAX_VALIDATORS)
+    slots = [word_of(VALIDATORS_SLOT), *(array_slot(VALIDATORS_SLOT, place) for place in range(count))]
+    proofs = client.proofs(consortium, slots, height)
+    seals = tuple(sorted(set(extra.seals)))
+    return SealStep(with_seals(header, 0, ()).rlp, extra.round, seals, proofs.account, proofs.storage)
+
+
+def _named(header: RawHeader, step: SealStep, contract: ValidatorContract) -> tuple[bytes, ...]:
+    return validators_from_proof(
+        header.state_root, contract.address, contract.code_hash, step.account, contract.slot, step.validators
+    )
+
+
+def _beginning(workspace: Workspace, block: int) -> TrustedSet:
+    """The first block whose successor's validators the contract names, as the index has it."""
+    events = _events(workspace)
+    if not events:
+        raise ConfigurationError("the contract names no validators: was this index made from another chain?")
+    number = max(events[0].block_number, workspace.settings.trust.validators_from_block - 1)
+    if number > block:
+        raise ConfigurationError(
+            f"the contract names the validators from block {number + 1} on, the chain is at {block}"
+        )
+    validators = set[bytes]()
+    for event in events:
+        if event.block_number <= number:
+            address = bytes.fromhex(event.arguments["validator"][2:])
+            (validators.add if event.name == ADDED else validators.discard)(address)
+    with workspace.database.read() as session:
+        row = session.get(Block, number)
+    if row is None:
+        raise MissingError(f"block {number} is not in the index")
+    return TrustedSet(number, row.hash, tuple(sorted(validators)), row.timestamp)
+
+
+def _changes(workspace: Workspace, number: int) -> list[int]:
+    return sorted({event.block_number for event in _events(workspace) if event.block_number > number})
+
+
+def _events(workspace: Workspace) -> Sequence[GovernanceEvent]:
+    question = (
+        select(GovernanceEvent)
+        .where(
+            GovernanceEvent.contract == workspace.contracts.consortium,
+            col(GovernanceEvent.name).in_((ADDED, REMOVED)),
+        )
+        .order_by(col(GovernanceEvent.block_number), col(GovernanceEvent.log_index))
+    )
+    with workspace.database.read() as session:
+        return session.exec(question).all()

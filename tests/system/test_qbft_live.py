@@ -1,0 +1,266 @@
+"""Validators of a real QBFT engine make evidence final: by the set in Consortium, with one killed, over rotations.
+
+Four of five GoQuorum nodes seal; from a block on the engine asks ``Consortium.getValidators()`` who does. The tests
+are one story, in their order. They run where VINCULUM_QBFT_ENGINE names the engine.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from ledger.access import Tier
+from ledger.demo.story import Story, load_story
+from ledger.errors import QuorumError
+from ledger.proof.evidence import CheckpointFinality, Evidence, SealFinality, encode_evidence, parse_evidence
+from ledger.proof.header import parse_header, parse_qbft_extra
+from ledger.service.council import change_validator, validators
+from ledger.service.enrolment import enrol_all
+from ledger.service.export.bag import write_bag
+from ledger.service.export.verify import verify_bag
+from ledger.service.finality import VALIDATORS, WITNESSES
+from ledger.service.network import bring_up, initialise
+from ledger.service.seals import prove_sealed
+from ledger.service.settings import Settings, TrustSettings
+from ledger.service.trust import make_trust
+from ledger.service.workspace import COUNCIL, Workspace
+from light_node.judgement import judge
+from light_node.trust import Trust, encode_trust, parse_trust
+from light_node.trust_rules import ValidatorRule
+from light_node.verdict import Outcome, Step, Verdict
+from tests.system.house import EXAMPLES, READING, SERVICED, House, Life, assert_refused, assert_verified, settings_for
+from tests.system.qbft_network import (
+    CHAIN_ID,
+    QbftNetwork,
+    QbftNode,
+    contract_address,
+    find_engine,
+    make_nodes,
+    running_network,
+    version_of,
+)
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("qbft-live")]
+SINCE = 20
+"""First block whose validators the engine asks the contract for."""
+LATER = 4
+"""So many blocks after a change are waited for, and each is proven."""
+
+
+@dataclass
+class Live:
+    """A chain of several validators, a home that talks to the first, and what was proven so far."""
+
+    network: QbftNetwork
+    house: House
+    life: Life
+    files: list[bytes] = field(default_factory=list)
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.house.workspace
+
+    def say(self, text: str) -> None:
+        """For whoever runs this with ``-s``."""
+        sys.stderr.write(f"  {text}\n")
+
+    def evidence(self) -> bytes:
+        """Fresh evidence with one more event."""
+        km = 100 * (len(self.life.events) + 1)
+        self.house.tell(self.life, self.house.party("workshop"), READING, {"odometer_km": km})
+        self.files.append(self.house.evidence(self.life.asset, Tier.PRIVATE))
+        return self.files[-1]
+
+    def judged(self, data: bytes | Evidence, trust: Trust | None = None) -> Verdict:
+        """What a reader says who has this trust file, or the first one, and nothing else."""
+        file = data if isinstance(data, bytes) else encode_evidence(data)
+        return judge(file, trust or self.house.trust, now=int(time.time()))
+
+    def change(self, node: QbftNode, *, remove: bool = False) -> int:
+        """Let the council change the validators; returns the height after which the engine goes on with them."""
+        assert change_validator(self.workspace, node.address, remove=remove).executed
+        assert (node.address in validators(self.workspace)) is not remove
+        return self.network.wait_for(self.workspace.client.block_number() + LATER)
+
+
+def sealed(data: bytes) -> SealFinality:
+    finality = parse_evidence(data).finality
+    assert isinstance(finality, SealFinality)
+    return finality
+
+
+def settings_of(folder: Path, nodes: list[QbftNode]) -> Settings:
+    usual = settings_for(folder)
+    chain = usual.chain.model_copy(
+        update={"url": nodes[0].url, "chain_id": CHAIN_ID, "block_hash_rule": "qbft", "block_time_seconds": 1.0}
+    )
+    council = usual.council.model_copy(update={"validators": tuple(f"0x{one.address.hex()}" for one in nodes[:4])})
+    trust = TrustSettings(finality="validators", validators_from_block=SINCE)
+    return usual.model_copy(update={"chain": chain, "council": council, "trust": trust})
+
+
+def settle(workspace: Workspace, story: Story, network: QbftNetwork) -> Trust:
+    """Deploy, enrol, and pin the validators once the engine asks the contract for them."""
+    assert bring_up(workspace)
+    enrol_all(workspace, story.organisations)
+    assert workspace.client.block_number() < SINCE, "too slow: the engine changed over before the contract stood"
+    network.wait_for(SINCE + 2)
+    return parse_trust(encode_trust(make_trust(workspace)))
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    engine, reason = find_engine()
+    if engine is None:
+        pytest.skip(reason)
+    folder, story = tmp_path_factory.mktemp("qbft"), load_story(EXAMPLES)
+    nodes = make_nodes(folder, 5)
+    settings = settings_of(folder, nodes)
+    with Workspace(settings) as workspace:
+        initialise(workspace, "")
+        contract = contract_address(workspace.keyring.address(f"{COUNCIL}-1"))
+        with running_network(engine, nodes, 4, contract, SINCE) as network:
+            trust = settle(workspace, story, network)
+            assert workspace.contracts.consortium == contract
+            house = House(workspace, story, trust)
+            yield Live(network, house, house.register(house.party("car-maker")))
+
+
+def test_1_the_trust_file_pins_the_contracts_validators(live: Live) -> None:
+    trust = live.house.trust
+    assert isinstance(trust.finality, ValidatorRule)
+    assert trust.finality.validators == tuple(sorted(node.address for node in live.network.nodes[:4]))
+    assert trust.trusted_block.number >= SINCE
+    live.say(f"{version_of(live.network.engine)}: block {trust.trusted_block.number} pinned, 4 validators by contract")
+
+
+def test_2_evidence_is_final_by_seals_at_once(live: Live, tmp_path: Path) -> None:
+    data = live.evidence()
+    verdict = live.judged(data)
+    assert_verified(verdict)
+    assert verdict.as_of is not None
+    assert len(sealed(data).seals) >= 3
+    assert sealed(data).steps == ()
+    file, trust = tmp_path / "car.evidence.json", tmp_path / "consortium.trust.json"
+    file.write_bytes(data)
+    trust.write_bytes(encode_trust(live.house.trust))
+    command = [sys.executable, "-m", "light_node.cli.main", "verify", str(file), "--trust", str(trust)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    live.say(
+        f"evidence of block {verdict.as_of.number}, {len(sealed(data).seals)} seals: {done.stdout.splitlines()[0]}"
+    )
+
+
+def test_3_what_real_validators_did_not_seal_is_refused(live: Live) -> None:
+    evidence = parse_evidence(live.files[0])
+    finality = sealed(live.files[0])
+    for changed, error in (
+        (replace(finality, seals=finality.seals[:2]), "QuorumError"),
+        (replace(finality, seals=()), "QuorumError"),
+        (replace(finality, round=finality.round + 1), "QuorumError"),
+        (replace(finality, validators=finality.validators[:-1]), "MalformedError"),
+    ):
+        verdict = live.judged(replace(evidence, finality=changed))
+        assert (verdict.step, verdict.error) == (Step.FINALITY, error), verdict.reason
+    other = parse_header(live.workspace.client.header(live.house.trust.trusted_block.number).rlp)
+    verdict = live.judged(replace(evidence, header=other.rlp))
+    assert_refused(verdict, Outcome.MALFORMED, Step.FINALITY, "MalformedError")
+
+
+def test_4_with_one_validator_killed_blocks_go_on_and_evidence_verifies(live: Live) -> None:
+    before = live.workspace.client.block_number()
+    live.network.kill(live.network.nodes[3])
+    began = time.monotonic()
+    live.network.wait_for(before + 6)
+    data = live.evidence()
+    assert_verified(live.judged(data))
+    assert len(sealed(data).seals) == 3
+    live.say(f"one of four killed: 6 blocks in {time.monotonic() - began:.1f} s, 3 seals, verified")
+
+
+def test_5_the_council_rotates_validators_and_the_first_trust_file_still_serves(live: Live) -> None:
+    """The fifth for the fourth, then without the first: two of the former four are left."""
+    fifth, nodes = live.network.nodes[4], live.network.nodes
+    live.network.start(nodes[3])
+    live.network.wait_for(live.workspace.client.block_number(), nodes[3])
+    live.change(fifth)
+    live.change(nodes[3], remove=True)
+    live.change(nodes[0], remove=True)
+    data = live.evidence()
+    verdict = live.judged(data)
+    assert_verified(verdict)
+    steps = [parse_header(step.header).number for step in sealed(data).steps]
+    assert verdict.as_of is not None
+    live.say(f"set {', '.join(sorted(one.hex()[:6] for one in validators(live.workspace)))} by steps {steps}")
+    live.say(f"evidence of block {verdict.as_of.number}, {len(data)} bytes: {verdict.outcome} by the first trust file")
+    assert len(steps) == 6
+    assert set(validators(live.workspace)) == {nodes[1].address, nodes[2].address, fifth.address}
+
+
+def test_6_without_its_steps_it_proves_nothing_to_whoever_has_the_first(live: Live) -> None:
+    evidence, finality = parse_evidence(live.files[-1]), sealed(live.files[-1])
+    for steps in ((), finality.steps[:2], finality.steps[:-1]):
+        verdict = live.judged(replace(evidence, finality=replace(finality, steps=steps)))
+        assert verdict.outcome is not Outcome.VERIFIED
+        assert verdict.step is Step.FINALITY
+
+
+def test_7_a_trust_file_of_any_time_serves(live: Live) -> None:
+    now = parse_trust(encode_trust(make_trust(live.workspace)))
+    assert isinstance(now.finality, ValidatorRule)
+    assert len(now.finality.validators) == 3
+    data = live.evidence()
+    for trust in (live.house.trust, now):
+        assert_verified(live.judged(data, trust))
+    assert_verified(live.judged(live.files[0]))
+    assert_refused(live.judged(live.files[0], now), Outcome.UNDETERMINED, Step.FINALITY, "RollbackError")
+
+
+def test_8_every_block_since_is_proven_or_wants_another_copy(live: Live) -> None:
+    """Around a change a node may keep the former quorum's seals alone; then, and only then, it proves nothing."""
+    workspace, found = live.workspace, Counter[str]()
+    changed = {parse_header(step.header).number for step in sealed(live.files[-1]).steps}
+    for block in range(SINCE, workspace.projector.sync().block_number + 1):
+        try:
+            prove_sealed(workspace, block)
+            found["proven"] += 1
+        except QuorumError:
+            assert block - 1 in changed
+            found["wanting"] += 1
+    rounds = Counter(
+        parse_qbft_extra(parse_header(workspace.client.header(block).rlp).extra_data).round
+        for block in range(1, workspace.client.block_number())
+    )
+    live.say(f"blocks {dict(found)}; rounds {dict(rounds)}")
+    assert found["proven"] > found["wanting"]
+
+
+def test_9_an_export_and_its_state_files_are_final_by_seals(live: Live, tmp_path: Path) -> None:
+    bag = tmp_path / "bag.zip"
+    written = write_bag(live.workspace, [live.life.asset], bag)
+    report = verify_bag(bag, live.house.trust, int(time.time()))
+    assert report.outcome is Outcome.VERIFIED, report.reason
+    live.say(f"bag of {written.files} files: {report.outcome} by the first trust file")
+
+
+def test_witnesses_sign_over_this_engine_too(live: Live) -> None:
+    """The header of evidence has one form, whatever the engine adds to it; else nobody could verify it."""
+    settings = live.workspace.settings
+    changed = settings.model_copy(update={"trust": TrustSettings(finality=WITNESSES)})
+    assert settings.trust.finality == VALIDATORS
+    with Workspace(changed) as workspace:
+        trust = make_trust(workspace)
+        house = House(workspace, live.house.story, trust)
+        house.tell(live.life, house.party("workshop"), SERVICED, {"odometer_km": 99_000, "work": ["oil"]})
+        data = house.evidence(live.life.asset)
+        assert isinstance(parse_evidence(data).finality, CheckpointFinality)
+        assert_verified(live.judged(data, trust))
+        assert_refused(live.judged(data), Outcome.UNDETERMINED, Step.FINALITY, "UntrustedError")
