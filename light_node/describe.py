@@ -19,10 +19,10 @@ _MARKS = {
 
 def describe(verdict: Verdict) -> str:
     """Tell a verdict as lines of plain text: what was proven up to when, and what gets no judgement."""
-    return "".join(f"{_visible(line)}\n" for line in _lines(verdict))
+    return "".join(f"{visible(line)}\n" for line in _lines(verdict))
 
 
-def _visible(line: str) -> str:
+def visible(line: str) -> str:
     """Show what a terminal would obey: an issuer's words could otherwise add lines to the verdict, or hide some."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in line

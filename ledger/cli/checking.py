@@ -14,7 +14,7 @@ import typer
 from ledger.cli.app import EXIT_DONE, EXIT_REFUSED, command, frame_of
 from ledger.cli.options import TrustFile, canonical, read_limited
 from ledger.cli.output import Output, counted, utc
-from ledger.errors import ConfigurationError, MalformedError, VinculumError
+from ledger.errors import ConfigurationError, IdentityError, MalformedError, VinculumError
 from ledger.event import AssetReference
 from ledger.proof.evidence import MAX_BYTES, parse_evidence
 from ledger.service.audit.rebuild import rebuild
@@ -60,7 +60,8 @@ def verify(
     believed = parse_trust(read_limited(trust, MAX_TRUST_BYTES, "trust file"))
     with file.open("rb") as stream:
         is_bag = stream.read(len(ZIP_START)) == ZIP_START
-    raise typer.Exit(_verify_bag(output, file, believed) if is_bag else _verify_file(output, file, believed, asset))
+    verify_it = _verify_bag if is_bag else _verify_file
+    raise typer.Exit(verify_it(output, file, believed, asset))
 
 
 def audit_home(
@@ -151,9 +152,11 @@ def _reference(data: bytes, identifier: str) -> AssetReference | None:
         return None
 
 
-def _verify_bag(output: Output, file: Path, trust: Trust) -> int:
+def _verify_bag(output: Output, file: Path, trust: Trust, asset: str | None) -> int:
     with output.progress("assets") as bar:
         report = verify_bag(file, trust, int(time.time()), lambda _: bar.advance(bar.task_ids[0]))
+    if asset is not None and canonical(asset) not in {one.identifier for one in report.assets}:
+        report.note("", IdentityError("the bag does not show that it holds the asset that was asked for"))
     as_of = None if report.as_of is None else {"block": report.as_of.number, "time": report.as_of.time}
     value = {
         "outcome": str(report.outcome),

@@ -100,8 +100,9 @@ def _story(told: Timeline, names: dict[int, str]) -> Iterator[str]:
 
 def _told(one: Told, names: dict[int, str]) -> Iterator[str]:
     entry = one.entry
-    when = utc(entry.attested_at) if one.occurred_at is None else one.occurred_at.strftime("%Y-%m-%d %H:%M:%SZ")
-    yield f"{entry.position:4}  {when}  {entry.kind.title}"
+    known = one.occurred_at is not None
+    when = one.occurred_at.strftime("%Y-%m-%d %H:%M:%SZ") if one.occurred_at is not None else utc(entry.attested_at)
+    yield f"{entry.position:4}  {when}  {entry.kind.title}{'' if known else ' (the time is that of its attestation)'}"
     yield f"      {names[entry.organisation]} · {entry.kind.name} → {entry.status} · block {entry.block_number}"
     if not one.opened:
         yield f"      {_unopened(one)}"

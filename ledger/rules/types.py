@@ -185,7 +185,9 @@ def _listed(numbers: tuple[int, ...]) -> str:
 
 
 def rule(topic: str, wrong: list[str], doubts: list[str], events: tuple[int, ...]) -> Judgement:
-    """Return the ruling: doubts leave no judgement, otherwise what is wrong decides."""
+    """Return the ruling: doubts, and a topic that no event bears on, leave no judgement; else what is wrong decides."""
+    if not (events or wrong or doubts):
+        return Judgement(topic, Ruling.NO_JUDGEMENT, ("nothing that is registered bears on it",), events)
     if doubts:
         return Judgement(topic, Ruling.NO_JUDGEMENT, (*wrong, *doubts), events)
     if wrong:

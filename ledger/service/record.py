@@ -28,7 +28,7 @@ from ledger.chain.projector import Projector
 from ledger.credential.grant import context_for, seal_grant
 from ledger.credential.grant_format import Grant, Policy, encode_grant
 from ledger.credential.recipient import RecipientKey
-from ledger.errors import DocumentError, RejectedError, RuleError, VerificationError, VinculumError
+from ledger.errors import DocumentError, Fault, RejectedError, RuleError, VerificationError, VinculumError
 from ledger.event import AssetType, Document
 from ledger.proof.fold import EMPTY_HEAD
 from ledger.service.background import Background
@@ -135,8 +135,9 @@ class Recorder:
                 self._issue_or_hold(planned, carried.get(planned.event.source_pointer))
                 if len(self._issued) >= BATCH_EVENTS:
                     self.flush()
-        except (DocumentError, VerificationError):
+        except (DocumentError, VerificationError) as error:
             self._let_go(*before)
+            self._say_what_stays(plan, error)
             raise
         self.result.repeated += len(plan.repeated)
         if source is not None:
@@ -210,6 +211,14 @@ class Recorder:
             del self._issued[issued:]
         del self._held[held:]
         self.settle()
+
+    def _say_what_stays(self, plan: Plan, error: Exception) -> None:
+        """Raise an error that counts the events of a document which were sent before one of its files changed."""
+        names = {planned.name for planned in plan.planned}
+        stay = sum(name in names for name, _ in self.result.events)
+        if stay:
+            message = f"{error}; {stay} of its events stay recorded: the same document again records the rest"
+            raise DocumentError([Fault("", "changed", message)]) from error
 
     def _make_room(self, events: int) -> None:
         """Begin a new batch where a document does not fit into this one; what is in SQL need not be remembered."""

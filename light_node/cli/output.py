@@ -7,6 +7,7 @@ import sys
 
 from ledger.errors import VinculumError
 from ledger.event import Json
+from light_node.describe import visible
 
 
 class Output:
@@ -18,13 +19,14 @@ class Output:
 
     def result(self, value: Json, text: str) -> None:
         """Say the answer."""
-        shown = json.dumps(value, ensure_ascii=False, sort_keys=True) if self._as_json else text.rstrip("\n")
+        told = "\n".join(map(visible, text.rstrip("\n").split("\n")))
+        shown = json.dumps(value, ensure_ascii=False, sort_keys=True) if self._as_json else told
         sys.stdout.write(f"{shown}\n")
         sys.stdout.flush()
 
     def warn(self, text: str) -> None:
         """Say something beside the answer."""
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{visible(text)}\n")
 
     def fault(self, error: VinculumError) -> None:
         """Say what went wrong."""

@@ -214,6 +214,9 @@ def test_a_bag_of_everything_verifies(lived: Path, trust: Path, tmp_path: Path) 
     assert written.json["assets"] == 53
     ran = run("verify", bag, "--trust", trust, "--json")
     assert (ran.code, ran.json["outcome"], len(ran.json["assets"])) == (0, "verified", 53)
+    assert run("verify", bag, "--trust", trust, "--asset", CAR).code == 0
+    other = run("verify", bag, "--trust", trust, "--asset", "1M8GDM9AXKP042788")
+    assert (other.code, "asset that was asked for" in other.out) == (3, True)
     bag.write_bytes(bag.read_bytes()[:-50])
     assert run("verify", bag, "--trust", trust).code in (1, 2)
 
