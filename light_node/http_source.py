@@ -92,9 +92,9 @@ class HttpSource:
         connection = self._connection()
         try:
             connection.request(method, self._path + path, body, {**headers, "Connection": "close"})
-            response = connection.getresponse()
-            data = self._read(connection, response, deadline, most)
-            return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, data)
+            with connection.getresponse() as response:  # it holds the socket, where the server closes after it
+                data = self._read(connection, response, deadline, most)
+                return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, data)
         except TimeoutError:
             raise SourceTimeoutError(f"{self.name} did not answer within {self._timeout_s:g} s") from None
         except (OSError, HTTPException) as error:

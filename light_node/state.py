@@ -5,6 +5,7 @@
     folder/
       trust.json      pinned by a person, after comparing its fingerprint
       head.json       see ``light_node.memory``; replaced as a whole, flushed before anybody is told
+      follow.json     what ``vinculum-light run`` told last; see ``light_node.run.record``
       forks/*.json    heads that contradict each other, with both sets of signatures; never removed here
       lock            held by whoever judges; a crash releases it
 """
@@ -24,7 +25,8 @@ from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES
 from light_node.trust import Trust, encode_trust, parse_trust
 
 LOCK_TIMEOUT_S = 10.0
-_TRUST, _HEAD, _FORKS, _LOCK = "trust.json", "head.json", "forks", "lock"
+MAX_FOLLOW_BYTES = 16 * 1024 * 1024
+_TRUST, _HEAD, _FOLLOW, _FORKS, _LOCK = "trust.json", "head.json", "follow.json", "forks", "lock"
 
 
 class StateFolder:
@@ -77,6 +79,17 @@ class StateFolder:
     def remember(self, memory: Memory) -> None:
         """Keep a memory in place of the one that is there."""
         self._replace(self.folder / _HEAD, encode_memory(memory))
+
+    def followed(self) -> bytes | None:
+        """What a run told last, or None where there was none.
+
+        Raises: MalformedError, where it is too long to be that.
+        """
+        return self._read(_FOLLOW, MAX_FOLLOW_BYTES)
+
+    def keep_followed(self, data: bytes) -> None:
+        """Keep what a run told in place of what is there."""
+        self._replace(self.folder / _FOLLOW, data)
 
     def keep_fork(self, chain_id: int, first: SignedHead, second: SignedHead) -> Path:
         """Keep two heads that contradict each other; the same two once."""

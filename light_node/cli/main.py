@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.errors import ConfigurationError, SourceError, VinculumError
-from light_node.cli import proving, trusting, verifying
+from light_node.cli import following, proving, trusting, verifying
 from light_node.cli.arguments import Parser
 from light_node.cli.output import Output
 from light_node.verdict import outcome_of
@@ -62,6 +62,7 @@ def _parser() -> Parser:
     verifying.register(commands, common)
     proving.register(commands, common)
     trusting.register(commands, common)
+    following.register(commands, common, HOME)
     return parser
 
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ledger.errors import ConfigurationError, SourceError, StaleError, VinculumError
+from light_node.back_off import BackOff
 from light_node.edge.attester import Attester
 from light_node.edge.gateway_client import HttpGateway
 from light_node.edge.json_lines import JsonLines
@@ -20,7 +21,7 @@ from light_node.edge.queue import Queue
 from light_node.edge.settings import Settings, load_settings
 from light_node.edge.source import Pace, Run, Source
 from light_node.edge.statement import VerifiedStatement
-from light_node.edge.submission import BackOff, Device, Round, Submitter, submit
+from light_node.edge.submission import Device, Round, Submitter, submit
 from light_node.verdict import time_text
 
 DONE, REFUSED, UNDETERMINED, INTERRUPTED = 0, 1, 3, 130

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from ledger.errors import RejectedError, SourceError, VerificationError
+from light_node.back_off import BackOff
 from light_node.edge.gateway_client import Answer, Gateway
 from light_node.edge.outgoing import Outgoing, Waiting
 from light_node.edge.receipt import Reader, VerifiedInclusion, verify_receipts
@@ -26,26 +27,6 @@ _OK, _ACCEPTED, _UNKNOWN = 200, 202, 404
 _AGAIN = frozenset({408, 425, 429})
 _SHOWN = 300
 _TOGETHER = 256
-
-
-@dataclass(frozen=True, slots=True)
-class BackOff:
-    """How long to wait after the nth failure in a row: doubling, bounded, and never twice the same.
-
-    Attributes:
-        first_s: After the first.
-        most_s: At most.
-        jitter: Gives numbers from 0 to 1; half of the wait hangs on it, so that a fleet does not come back at once.
-    """
-
-    jitter: Callable[[], float]
-    first_s: float = 1.0
-    most_s: float = 300.0
-
-    def wait_s(self, failures: int) -> float:
-        """Return the wait; ``failures`` from 1."""
-        whole = min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 40))
-        return whole * (0.5 + self.jitter() / 2)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import ConfigurationError, SourceTimeoutError, TooLargeError, UnreachableError
+from light_node.back_off import BackOff
 from light_node.edge.attester import EdgeAsset
 from light_node.edge.batch import verify_readings
 from light_node.edge.gateway_client import HttpGateway
@@ -17,7 +18,7 @@ from light_node.edge.outgoing import Outgoing
 from light_node.edge.queue import Queue
 from light_node.edge.receipt import KIND, batch_fields
 from light_node.edge.statement import VerifiedStatement, parse_statement, verify_statement
-from light_node.edge.submission import BackOff, Device, Round, Submitter, submit
+from light_node.edge.submission import Device, Round, Submitter, submit
 from tests.light_node.edge.gateway_double import Told, serving
 from tests.light_node.edge.making import KEY, LOG, NOW_US, OTHER_KEY, SECOND, attester, reading
 from tests.simulator.chain import Asset

@@ -1,0 +1,1 @@
+"""`vinculum-light run`: follows assets from several sources, tells each change, and says how it is."""

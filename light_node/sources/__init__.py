@@ -1,0 +1,1 @@
+"""Where evidence comes from: files, servers, and nodes from whose answers it is built. None of them is believed."""
