@@ -9,24 +9,17 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from ledger.errors import ForkError, MalformedError, SourceTimeoutError, VinculumError
+from ledger.errors import ForkError, MalformedError, VinculumError
 from ledger.event import AssetReference
-from ledger.proof.evidence import CheckpointFinality, parse_evidence
-from ledger.proof.note import MAX_NOTE_BYTES
-from ledger.proof.tlog_text import MAX_PROOF_BYTES, parse_inclusion_proof
-from light_node.anchoring import fetch_path
-from light_node.heads import TreeHead
+from ledger.proof.evidence import parse_evidence
 from light_node.http_source import HttpSource
 from light_node.judgement import judge
 from light_node.node import LightNode
+from light_node.sources.announcing import Announcing
 from light_node.sources.crew import Crew
 from light_node.sources.port import Announced, EvidenceSource, Hint, Wanted
 from light_node.sources.standing import Heard, Standing, heard_error, heard_verdict
-from light_node.sources.witnesses import Gathered, choose_path, gather_checkpoint
-from light_node.trust_rules import WitnessRule
-from light_node.verdict import AsOf, Verdict
-
-HashPath = tuple[bytes, ...]
+from light_node.verdict import AsOf, Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,70 +69,18 @@ class Panel:
             limits: The usual ones by default.
         """
         self.node, self._limits = node, limits or Limits()
-        self._witnesses = dict[str, HttpSource]()
-        self._late = dict[str, VinculumError]()
-        self._files, self._notes = Crew[bytes](stop, tell), Crew[bytes](stop, tell)
-        self._paths = Crew[HashPath](stop, tell)
+        self._witnesses = Announcing(stop, tell, self._limits.answer_s)
+        self._crew = Crew[bytes](stop, tell)
         self._accepted = dict[str, tuple[bytes, Verdict]]()
-        self._chosen = dict[tuple[TreeHead, str], HashPath]()
-
-    # ---- witnesses ----------------------------------------------------------------------------------------------
 
     def announce(self, witnesses: Mapping[str, HttpSource]) -> tuple[Announced | None, dict[str, VinculumError]]:
-        """Ask witnesses for the largest checkpoint that enough of them signed, and where its last block stands.
+        """Ask witnesses what they signed, and for consistency paths from now on; see ``Announcing``.
 
-        Args:
-            witnesses: By name; asked for consistency paths, too, until the next time.
+        Returns: What they announce, or None, also where validators seal; and what went wrong, by witness.
 
-        Returns: It, or None; and what went wrong, by witness.
-
-        Raises: ForkError, where enough of them signed two of one size; carries both notes.
+        Raises: ForkError, where enough of them signed two trees of one size; carries both notes.
         """
-        self._chosen.clear()
-        self._witnesses, self._late = dict(witnesses), {}
-        rule = self.node.trust.finality
-        if not isinstance(rule, WitnessRule):
-            return None, {}
-        asked = {name: partial(one.get, "/checkpoint", MAX_NOTE_BYTES) for name, one in self._witnesses.items()}
-        answers = self._notes.ask(asked, self._limits.answer_s)
-        gathered = gather_checkpoint(rule, {name: one for name, one in answers.items() if isinstance(one, bytes)})
-        faults = {name: one for name, one in answers.items() if isinstance(one, VinculumError)}
-        announced = self._announced(gathered)
-        return announced, {**self._late, **gathered.faults, **faults}
-
-    def _announced(self, gathered: Gathered) -> Announced | None:
-        if gathered.signed is None or not gathered.signed.checkpoint.size:
-            return None
-        size = gathered.signed.checkpoint.size
-        paths = self._ask_paths(lambda witness: _inclusion(witness, size - 1, size))
-        return Announced(gathered.signed.note, size, paths)
-
-    def _ask_paths(self, question: Callable[[HttpSource], HashPath]) -> tuple[HashPath, ...]:
-        """Distinct paths, from whoever gives one; who is late is not asked again in this round."""
-        asked = {name: partial(question, one) for name, one in self._witnesses.items()}
-        answers = self._paths.ask(asked, self._limits.answer_s)
-        late = {name: one for name, one in answers.items() if isinstance(one, SourceTimeoutError)}
-        self._late |= late
-        self._witnesses = {name: one for name, one in self._witnesses.items() if name not in late}
-        return tuple(dict.fromkeys(one for one in answers.values() if not isinstance(one, VinculumError)))
-
-    def _path_for(self, data: bytes) -> HashPath | None:
-        """The path between the remembered tree and that of a file, where one is needed and to be had."""
-        sizes, memory = self.node.unproven_sizes(data), self.node.memory
-        if sizes is None or memory is None or memory.tree is None or not self._witnesses:
-            return None
-        finality = parse_evidence(data).finality
-        note = finality.note if isinstance(finality, CheckpointFinality) else ""
-        key = memory.tree, note
-        if key not in self._chosen:
-            paths = self._ask_paths(lambda witness: fetch_path([witness], *sizes))
-            try:
-                self._chosen[key] = choose_path(memory.tree, note, paths)
-            except VinculumError:
-                return None  # the verdict says what is missing
-        return self._chosen[key]
-
-    # ---- sources ------------------------------------------------------------------------------------------------
+        return self._witnesses.announce(self.node.trust.finality, witnesses)
 
     def hear(self, wanted: Wanted, sources: Iterable[EvidenceSource], hint: Hint) -> Hearing:
         """Ask sources for an asset, judge what they answer, and accept the newest that is verified.
@@ -153,18 +94,16 @@ class Panel:
             sources: Whom to ask.
             hint: For those that build evidence.
         """
-        answers = self._files.ask(
-            {one.name: partial(one.fetch, wanted, hint) for one in sources}, self._limits.answer_s
-        )
+        answers = self._crew.ask({one.name: partial(one.fetch, wanted, hint) for one in sources}, self._limits.answer_s)
         files = {name: one for name, one in answers.items() if isinstance(one, bytes)}
         heard = {
             name: self._judge(name, one, wanted, hint.now) if isinstance(one, bytes) else heard_error(name, one)
             for name, one in answers.items()
         }  # 1
-        best = max((one for one in heard.values() if one.standing is Standing.VERIFIED), key=_height, default=None)
         forks = set[Path]()
-        if best is not None and best.verdict is not None:
-            forks |= self._accept(files[best.source], best.verdict, wanted, hint.now)  # 2
+        verified = [one for one in heard.values() if one.standing is Standing.VERIFIED]
+        accepts = (one for one in sorted(verified, key=_height, reverse=True) if self._accept(one, files, wanted, hint))
+        best = next(accepts, None)  # 2
         for name, one in heard.items():
             if one is not best and _contradicts(one, best):
                 forks |= self._remember(files[name], wanted, hint.now)[1]  # 3
@@ -183,7 +122,7 @@ class Panel:
             data,
             self.node.trust,
             now=now,
-            accepted=None if memory is None else memory.accepted(self._path_for(data)),
+            accepted=None if memory is None else memory.accepted(self._witnesses.path_for(self.node, data)),
             asset=_asked(wanted),
             identity_required=wanted.subject is None,
         )
@@ -201,19 +140,23 @@ class Panel:
         trust, age = self.node.trust, now - verdict.as_of.time
         return verdict if 0 <= age <= min(trust.maximum_age_seconds, trust.trusting_period_seconds) else None
 
-    def _accept(self, data: bytes, verdict: Verdict, wanted: Wanted, now: int) -> set[Path]:
+    def _accept(self, one: Heard, files: Mapping[str, bytes], wanted: Wanted, hint: Hint) -> bool:
+        """Have the node remember it; the same file again is remembered already."""
+        data = files[one.source]
         digest = sha256(data).digest()
-        if self._accepted.get(wanted.name, (b"",))[0] == digest:
-            return set()
-        self._accepted[wanted.name] = digest, verdict
-        return self._remember(data, wanted, now)[1]
+        if one.verdict is None or self._accepted.get(wanted.name, (b"",))[0] == digest:
+            return one.verdict is not None
+        accepted = self._remember(data, wanted, hint.now)[0].outcome is Outcome.VERIFIED
+        if accepted:
+            self._accepted[wanted.name] = digest, one.verdict
+        return accepted
 
     def _remember(self, data: bytes, wanted: Wanted, now: int) -> tuple[Verdict, set[Path]]:
         judged = self.node.judge(
             data,
             now=now,
             asset=_asked(wanted),
-            path=self._path_for(data),
+            path=self._witnesses.path_for(self.node, data),
             identity_required=wanted.subject is None,
         )
         return judged.verdict, set() if judged.fork is None else {judged.fork}
@@ -226,13 +169,6 @@ class Panel:
         if new.time - old.time <= self._limits.lag_s:
             return one
         return replace(one, standing=Standing.STALE, reason=f"block {old.number}; block {new.number} is proven")
-
-
-def _inclusion(witness: HttpSource, block: int, size: int) -> HashPath:
-    proof = parse_inclusion_proof(witness.get(f"/inclusion?block={block}&size={size}", MAX_PROOF_BYTES))
-    if (proof.block, proof.size) != (block, size):
-        raise MalformedError("inclusion proof", "of another block or size than was asked for")
-    return proof.path
 
 
 def _asked(wanted: Wanted) -> AssetReference | None:

@@ -22,7 +22,7 @@ from light_node.heads import Accepted
 from light_node.judgement import judge
 from light_node.progress import Progress
 from light_node.qbft.rotation import encode_rotation
-from light_node.sources.panel import HashPath
+from light_node.sources.announcing import HashPath
 from light_node.sources.port import Announced, Hint, Wanted
 from light_node.sources.rpc import JsonRpc
 from light_node.sources.rpc_source import RpcSource
