@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
+HOME = Path(".vinculum-light")
+"""The light node's folder, where nobody says another."""
 WIDTH = 110
 
 

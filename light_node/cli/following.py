@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ledger.errors import MalformedError, RejectedError
+from light_node.cli.arguments import HOME
 from light_node.cli.output import Output
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 _HEALTH_S = 5.0
 
 
-def register(commands: Any, common: argparse.ArgumentParser, home: Path) -> None:
-    """Add the commands; ``home`` is the usual folder, which the settings may replace."""
+def register(commands: Any, common: argparse.ArgumentParser) -> None:
+    """Add the commands."""
     run = commands.add_parser(
         "run",
         parents=[common],
@@ -36,7 +37,7 @@ def register(commands: Any, common: argparse.ArgumentParser, home: Path) -> None
     health = commands.add_parser("health", parents=[common], help="whether a run is well: 0, 1 refuted, 3 undetermined")
     for parser, function in ((run, _run), (health, _health)):
         parser.add_argument("--config", type=Path, required=True, help="settings (TOML)", metavar="FILE")
-        parser.set_defaults(run=function, usual_home=home)
+        parser.set_defaults(run=function)
 
 
 def _run(chosen: argparse.Namespace, output: Output) -> int:
@@ -96,7 +97,7 @@ def _read(state: StateFolder, settings: Settings) -> Health:
 def _state(chosen: argparse.Namespace, settings: Settings) -> StateFolder:
     from light_node.state import StateFolder  # noqa: PLC0415 - as above
 
-    told = chosen.home != chosen.usual_home or settings.home is None
+    told = chosen.home != HOME or settings.home is None
     return StateFolder(chosen.home if told or settings.home is None else settings.home)
 
 

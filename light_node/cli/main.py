@@ -7,17 +7,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from ledger.errors import ConfigurationError, SourceError, VinculumError
-from light_node.cli import following, proving, trusting, verifying
-from light_node.cli.arguments import Parser
+from light_node.cli.arguments import HOME, Parser
 from light_node.cli.output import Output
 from light_node.verdict import outcome_of
 
 MISUSED, UNDETERMINED, INTERRUPTED, GONE = 2, 3, 130, 141
-HOME = Path(".vinculum-light")
 ATTEST = "attest"
+MODULES = {
+    "verify": "verifying",
+    "reading": "proving",
+    "grew": "proving",
+    "trust": "trusting",
+    "state": "trusting",
+    "anchor": "trusting",
+    "run": "following",
+    "health": "following",
+}
+"""Where each command is; no other than the one that is asked for is imported."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else [*arguments]
     if words[:1] == [ATTEST]:
         return _attest(words[1:])
-    chosen = _parser().parse_args(words)
+    chosen = _parser(next(iter(words), "")).parse_args(words)
     output = Output(as_json=chosen.json)
     try:
         return int(chosen.run(chosen, output))
@@ -52,17 +62,16 @@ def _exit_code(error: VinculumError) -> int:
     return MISUSED if isinstance(error, ConfigurationError) else outcome_of(error).exit_code
 
 
-def _parser() -> Parser:
+def _parser(word: str) -> Parser:
+    """Know the command that is asked for, or all of them where there is none such."""
     parser = Parser(prog="vinculum-light", description=__doc__.partition("\n")[0])
     common = Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON value")
     common.add_argument("--home", type=Path, default=HOME, help=f"the light node's folder ({HOME})", metavar="FOLDER")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser(ATTEST, help="sign readings at the edge, and hand them over until they are proven")
-    verifying.register(commands, common)
-    proving.register(commands, common)
-    trusting.register(commands, common)
-    following.register(commands, common, HOME)
+    for module in [MODULES[word]] if word in MODULES else dict.fromkeys(MODULES.values()):
+        import_module(f"light_node.cli.{module}").register(commands, common)
     return parser
 
 

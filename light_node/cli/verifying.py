@@ -6,22 +6,23 @@ import argparse
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ledger.errors import VinculumError
 from ledger.event import AssetReference, Json
 from ledger.identifiers import parse_identifier
 from ledger.proof.evidence import MAX_BYTES, parse_evidence
-from light_node.anchoring import fetch_path
 from light_node.cli.files import read_limited, read_path
 from light_node.cli.output import Output
 from light_node.describe import describe, to_json
-from light_node.http_source import HttpSource
 from light_node.judgement import judge
 from light_node.node import Judged, LightNode
 from light_node.state import StateFolder
 from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES
 from light_node.trust import parse_trust
+
+if TYPE_CHECKING:
+    from light_node.http_source import HttpSource
 
 
 def register(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -70,7 +71,7 @@ def _stateless(chosen: argparse.Namespace, data: bytes) -> Judged:
 
 def _remembering(chosen: argparse.Namespace, data: bytes) -> Judged:
     state = StateFolder(chosen.home)
-    sources = [HttpSource(url) for url in chosen.source]
+    sources = _sources(chosen.source)
     with state.alone():
         node = LightNode(state)
         path = _path_of(node, data, sources) if chosen.consistency is None else read_path(chosen.consistency)
@@ -86,7 +87,19 @@ def _remembering(chosen: argparse.Namespace, data: bytes) -> Judged:
 def _path_of(node: LightNode, data: bytes, sources: Sequence[HttpSource]) -> tuple[bytes, ...] | None:
     """Ask for the path between the remembered tree and the file's, where there is one to ask for."""
     sizes = node.unproven_sizes(data)
-    return None if sizes is None or not sources else fetch_path(sources, *sizes)
+    if sizes is None or not sources:
+        return None
+    from light_node.anchoring import fetch_path  # noqa: PLC0415 - who asks nobody does without what asks
+
+    return fetch_path(sources, *sizes)
+
+
+def _sources(urls: Sequence[str]) -> list[HttpSource]:
+    if not urls:
+        return []
+    from light_node.http_source import HttpSource  # noqa: PLC0415 - as above
+
+    return [HttpSource(url) for url in urls]
 
 
 def _asset(data: bytes, identifier: str | None) -> AssetReference | None:

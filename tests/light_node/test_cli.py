@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from ledger.proof.evidence import encode_evidence
 from ledger.proof.tlog_text import ConsistencyProof, encode_consistency_proof
 from ledger.strict_json import canonical_json
-from light_node.cli.main import main
+from light_node.cli.main import MODULES, main
 from light_node.edge.batch import encode_proof, prove_reading
 from light_node.edge.receipt import KIND, batch_fields
 from light_node.trust import Trust, encode_trust
@@ -248,3 +250,33 @@ def test_log_that_grew_and_one_that_shrank(bench: Bench) -> None:
     assert bench.run("grew", after, before, proof, "--key", key) == 3
     assert bench.run("grew", before, after, bench.write("junk", b"x"), "--key", key) == 2
     assert bench.run("grew", before, after, proof, "--key", "junk") == 2
+
+
+@pytest.mark.parametrize("command", MODULES)
+def test_each_command_is_in_the_module_that_is_imported_for_it(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: vinculum-light {command} ")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["nonsense"], []])
+def test_all_commands_are_listed_where_none_is_asked_for(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    out, err = capsys.readouterr()
+    assert (ended.value.code == 0) == (words == ["--help"])
+    if words:
+        assert all(command in out + err for command in MODULES)
+
+
+def test_only_the_command_that_is_asked_for_is_imported(bench: Bench) -> None:
+    probe = (
+        "import sys, light_node.cli.main as node\n"
+        f"node.main(['verify', {str(bench.car)!r}, '--trust', {str(bench.trust_file)!r}])\n"
+        f"print([name for name in {sorted(set(MODULES.values()))!r} if f'light_node.cli.{{name}}' in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "['verifying']"
