@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from light_node.run.settings import load_settings
+
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "packaging" / "vinculum-light.service"
 CONTAINER = (ROOT / "packaging" / "Containerfile").read_text("utf-8")
 LOCK = (ROOT / "requirements" / "lock.txt").read_text("utf-8")
+SETTINGS = ROOT / "packaging" / "light.toml"
 PROGRAM = "/opt/vinculum-light/bin/vinculum-light"
 MOST_EXPOSED = 1.5
 SHUT = {
@@ -59,6 +62,13 @@ def test_the_unit_calls_what_an_operation_needs_and_no_more() -> None:
     assert settings["SystemCallFilter"] == ["@system-service", "~@privileged @resources @mount @keyring"]
     assert settings["RestrictAddressFamilies"] == ["AF_INET AF_INET6 AF_UNIX"]
     assert settings["ExecStart"] == [f"{PROGRAM} run --config /etc/vinculum-light/light.toml"]
+
+
+def test_the_settings_can_be_read_and_keep_all_in_the_folder_that_the_unit_and_the_container_have() -> None:
+    settings = load_settings(SETTINGS)
+    assert settings.home == Path("/var/lib") / _settings()["StateDirectory"][0]
+    assert re.search(rf"^VOLUME {settings.home}$", CONTAINER, re.MULTILINE)
+    assert len(settings.assets) == len(settings.sources) == 1
 
 
 def test_systemd_understands_every_line(analyze: tuple[str, Path]) -> None:
