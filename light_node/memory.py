@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ledger.errors import MalformedError
 from ledger.event import Json
+from ledger.proof.evidence import MAX_BYTES as MAX_EVIDENCE_BYTES
 from ledger.proof.evidence import Finality
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
 from ledger.proof.evidence_finality import finality_value, parse_finality
@@ -22,7 +23,8 @@ from light_node.trust import TrustedBlock
 MEDIA_TYPE = "application/vnd.vinculum.light-state+json"
 FORK_MEDIA_TYPE = "application/vnd.vinculum.fork+json"
 VERSION = 1
-MAX_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 2 * MAX_EVIDENCE_BYTES + 1024 * 1024
+"""Two proofs of finality, each as large as a whole file may be: whatever was accepted can be read again."""
 MAX_DEPTH = 12
 
 _read = FieldReader("state of the light node")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,14 +13,16 @@ from ledger.event import AssetType
 from ledger.proof.evidence import Evidence, SealFinality, encode_evidence
 from light_node.heads import Accepted, ValidatedBlock
 from light_node.judgement import judge
+from light_node.memory import Memory, SignedHead, encode_memory, parse_fork
 from light_node.progress import Progress
 from light_node.qbft.rotation import encode_rotation
+from light_node.state import StateFolder
 from light_node.trust import Trust, TrustedBlock, encode_trust
 from light_node.trust_rules import Source
 from light_node.verdict import Outcome, Step, Verdict
 from tests.light_node.judging import assert_refused, assert_verified, judged
 from tests.light_node.test_every_bit import EVERY, flipped
-from tests.simulator.chain import DAY
+from tests.simulator.chain import CHAIN_ID, DAY
 from tests.simulator.qbft import Validator, high_s, validators
 from tests.simulator.sealed import EPOCH, SealedSimulator, first_statement, rotation, with_extra
 from tests.simulator.world import MAKER, PART, World, make_world
@@ -244,6 +247,21 @@ def test_a_remembered_block_that_a_newer_trust_file_is_past_does_not_count(rotat
     accepted = accepted_of(rotated, evidence_of(rotated, number=1))
     verdict = judged(rotated, evidence_of(rotated), trust=chain.trust_since(7), accepted=accepted)
     assert_verified(verdict)
+
+
+def test_what_is_remembered_of_the_longest_way_can_be_read_again(tmp_path: Path, rotated: World) -> None:
+    """Whoever gives a file with thousands of steps that verify must not lock its reader's node up."""
+    chain, state = sealing(rotated), StateFolder(tmp_path)
+    finality = chain.sealed(LAST, STEPS)
+    long = replace(finality, steps=finality.steps * 400)
+    block = chain.blocks[LAST]
+    head = TrustedBlock(LAST, block.hash, block.time)
+    memory = Memory(CHAIN_ID, head, SignedHead(block.header, long))
+    assert len(encode_memory(memory)) > 8 * 1024 * 1024
+    state.make()
+    state.remember(memory)
+    assert state.memory() == memory
+    assert parse_fork(state.keep_fork(CHAIN_ID, memory.signed, memory.signed).read_bytes())[1] == memory.signed
 
 
 # ---- seals -------------------------------------------------------------------------------------------------------

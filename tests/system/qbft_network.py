@@ -29,9 +29,6 @@ ENGINE_VARIABLE = "VINCULUM_QBFT_ENGINE"
 CHAIN_ID = 84_600
 PERIOD_S = 1
 ROUND_S = 2
-LONGEST_ROUND_S = 4
-"""GoQuorum asks the contract who seals block T + 1 only where it has looked at block T once before. So around a change
-nodes can differ over the set for the length of one block, and need several rounds until their proposers coincide."""
 MIX_HASH = "0x63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365"
 GAS_LIMIT = 800_000_000
 LOOPBACK = "127.0.0.1"
@@ -164,6 +161,21 @@ class QbftNetwork:
                 self.kill(node)
             node.process = None
 
+    def ask_again(self) -> None:
+        """Have every node begin the next block anew, with the validators that the contract names by now.
+
+        GoQuorum asks the contract who seals block T + 1 only where it has looked at block T once before; which of two
+        callers comes first is chance. Nodes that took the former set keep it for that block, and wait for other
+        proposers than the rest. Who seals is read again when sealing is stopped and started.
+        """
+        for method, arguments in (("miner_stop", ()), ("miner_start", (1,))):
+            for node in self.running:
+                client = ChainClient.at(node.url)
+                try:
+                    client.rpc.read(method, *arguments)
+                finally:
+                    client.close()
+
     def wait_for(self, height: int, node: QbftNode | None = None, limit_s: float = _PATIENCE_S) -> int:
         """Wait until a node, the first that runs by default, has a block; returns how high it is."""
         asked, deadline = node or self.running[0], time.monotonic() + limit_s
@@ -225,8 +237,7 @@ def genesis_of(sealers: Sequence[QbftNode], contract: bytes, since: int) -> dict
             "epochlength": 30_000,
             "blockperiodseconds": PERIOD_S,
             "emptyblockperiodseconds": PERIOD_S,
-            "requesttimeoutseconds": ROUND_S,
-            "maxRequestTimeoutSeconds": LONGEST_ROUND_S,
+            "requesttimeoutseconds": ROUND_S,  # doubled from round to round: what has come apart meets again
             "ceil2Nby3Block": 0,
             "testQBFTBlock": 0,
         },
@@ -271,7 +282,7 @@ def _arguments(node: QbftNode) -> list[str]:
         *("--netrestrict", "127.0.0.0/8", "--maxpeers", "16", "--syncmode", "full", "--gcmode", "archive"),
         *("--mine", "--miner.threads", "1", "--miner.gasprice", "0", "--txpool.pricelimit", "0"),
         *("--miner.gastarget", str(GAS_LIMIT), "--cache", "64", "--verbosity", "3"),
-        *("--http", "--http.addr", LOOPBACK, "--http.port", str(node.http_port), "--http.api", "eth,net,web3,istanbul"),
+        *("--http", "--http.addr", LOOPBACK, "--http.port", str(node.http_port), "--http.api", "eth,net,web3,miner"),
     ]
 
 
