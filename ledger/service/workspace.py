@@ -28,7 +28,7 @@ from ledger.service.keyring import Keyring, passphrase_source
 from ledger.service.members import RECIPIENT, Member, issuer_of, member_of, recipient_key
 from ledger.service.read import ReadCredential, Reader
 from ledger.service.settings import Settings
-from ledger.store.chain_index import Account, IssuerKey
+from ledger.store.chain_index import Account, Block, IssuerKey
 from ledger.store.database import Database, open_database
 
 KEYS, CHAIN, DOCUMENTS = "keys", "chain", "documents"
@@ -144,9 +144,9 @@ class Workspace:
         if organisation == 0:
             raise NotAuthorisedError(f"the account of {name!r} writes for no organisation")
         with self.database.read() as session:
-            issuer = issuer_of(
-                self.keyring, name, lambda key: session.get(IssuerKey, (organisation, key)), int(time.time())
-            )
+            last = session.exec(select(Block.timestamp).order_by(col(Block.number).desc()).limit(1)).first()
+            now = max(int(time.time()), last or 0)  # the chain decides when a key ended; its clock may be ahead
+            issuer = issuer_of(self.keyring, name, lambda key: session.get(IssuerKey, (organisation, key)), now)
         return member_of(keys, organisation, issuer)
 
     def member_names(self) -> list[str]:
