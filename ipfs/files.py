@@ -69,6 +69,22 @@ def _lock(descriptor: int, path: Path, deadline: float) -> None:
             return
 
 
+def replace_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Replace ``path`` with ``data``: temporary file, flush, rename, flush of the folder.
+
+    Raises: OSError, as the system says it; the old file is still there then.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write_durably(temporary, (data,))
+        temporary.chmod(mode)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
+
+
 def write_durably(path: Path, pieces: Iterable[bytes]) -> None:
     """Write a new file, or over an old one, and flush it; its name in the folder is not flushed yet."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -10,7 +10,7 @@ from ledger.event import AssetReference
 from ledger.proof.checkpoint import parse_checkpoint
 from ledger.proof.evidence import CheckpointFinality, parse_evidence
 from light_node.judgement import judge
-from light_node.memory import Memory, SignedHead, remember
+from light_node.memory import Memory, remember
 from light_node.progress import Progress
 from light_node.state import StateFolder
 from light_node.trust import Trust
@@ -74,10 +74,11 @@ class LightNode:
             identity_required=identity_required,
             progress=progress,
         )
-        if verdict.outcome is Outcome.VERIFIED and progress.header is not None:
-            self._accept(remember(before, self.trust.chain_id, progress.header, _signed(data)))
-        if _is_fork(verdict) and before is not None:
-            return Judged(verdict, self._state.keep_fork(self.trust.chain_id, before.signed, _signed(data)))
+        header, signed = progress.header, progress.signed
+        if verdict.outcome is Outcome.VERIFIED and header is not None and signed is not None:
+            self._accept(remember(before, self.trust.chain_id, header, signed))
+        if _is_fork(verdict) and before is not None and signed is not None:
+            return Judged(verdict, self._state.keep_fork(self.trust.chain_id, before.signed, signed))
         return Judged(verdict)
 
     def unproven_sizes(self, data: bytes) -> tuple[int, int] | None:
@@ -100,11 +101,6 @@ class LightNode:
 
 def _is_fork(verdict: Verdict) -> bool:
     return verdict.step is Step.FINALITY and verdict.error == ForkError.__name__
-
-
-def _signed(data: bytes) -> SignedHead:
-    evidence = parse_evidence(data)
-    return SignedHead(evidence.header, evidence.finality)
 
 
 def known_trust(state: StateFolder) -> Trust | None:

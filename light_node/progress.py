@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ledger.errors import VerificationError
 from light_node.heads import VerifiedHeader
+from light_node.memory import SignedHead
 from light_node.verdict import AsOf, Doubt, Step
 
 
@@ -15,11 +16,13 @@ class Progress:
 
     Attributes:
         step: Being done.
+        signed: The file's header and what makes it final, once it is parsed; *untrusted* until ``header`` is there.
         header: Verified, once finality is reached.
         doubts: What leaves the file undetermined, in the order found.
     """
 
     step: Step = Step.PARSE
+    signed: SignedHead | None = None
     header: VerifiedHeader | None = None
     doubts: list[Doubt] = field(default_factory=list)
 

@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,12 +114,5 @@ class StateFolder:
         return data
 
     def _replace(self, path: Path, data: bytes) -> None:
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         with files.disk_errors(self.folder):
-            try:
-                files.write_durably(temporary, (data,))
-                temporary.replace(path)
-                files.flush_folder(path.parent)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+            files.replace_durably(path, data)

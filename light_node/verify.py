@@ -42,6 +42,7 @@ from light_node.heads import Accepted, VerifiedHeader
 from light_node.history import ProvenEntry, verify_history
 from light_node.identity import Opening, open_subject, verify_authority
 from light_node.issuer import Issuers, parse_issuers
+from light_node.memory import SignedHead
 from light_node.progress import Progress
 from light_node.proofs import ProvenState, verify_contracts, verify_state, verify_succession
 from light_node.story import aliases_of, history_for_rules, report_events
@@ -86,6 +87,7 @@ def verify_evidence(data: bytes, trust: Trust, question: Question, progress: Pro
         VerificationError: The class says what is wrong, ``progress`` at which step.
     """
     evidence = parse_evidence(data)  # 1
+    progress.signed = SignedHead(evidence.header, evidence.finality)
     credentials, issuers = parse_credentials(evidence), parse_issuers(evidence.issuers)
     progress.step = Step.IDENTITY  # 2
     opening = _identify(evidence, trust, question, credentials, progress)

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from light_node.describe import visible
+
 
 class ReaderGoneError(Exception):
     """Nobody reads what is printed any more."""
@@ -40,22 +42,22 @@ class Output:
         if self.as_json:
             _write(json.dumps(value, ensure_ascii=False, indent=2, default=_encode) + "\n")
         elif text is not None:
-            shown = _visible(text) if isinstance(text, str) else "\n".join(map(_visible_line, text))
+            shown = _visible(text) if isinstance(text, str) else "\n".join(map(visible, text))
             self.people.print(Text(shown))
 
     def say(self, text: str) -> None:
         """Print a line for people; machines do not see it."""
         if not self.as_json:
-            self.people.print(Text(_visible_line(text)))
+            self.people.print(Text(visible(text)))
 
     def warn(self, text: str) -> None:
         """Print a line to stderr."""
-        self.errors.print(Text(_visible_line(text)))
+        self.errors.print(Text(visible(text)))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         """Lay rows out for people, below headings where there are any; untrusted cells are shown, not obeyed."""
-        cells = [[_visible_line(str(cell)) for cell in row] for row in ([columns] if any(columns) else [])]
-        cells += [[_visible_line(str(cell)) for cell in row] for row in rows]
+        cells = [[visible(str(cell)) for cell in row] for row in ([columns] if any(columns) else [])]
+        cells += [[visible(str(cell)) for cell in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
         return "\n".join(line.rstrip() for line in lines)
@@ -101,14 +103,7 @@ def short(value: bytes) -> str:
 
 def _visible(text: str) -> str:
     """Untrusted text without what a terminal would obey: escape sequences and other controls become visible."""
-    return "\n".join(map(_visible_line, text.split("\n")))
-
-
-def _visible_line(text: str) -> str:
-    """The same of one line: what would break it becomes visible too."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def _encode(value: object) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ipfs import files
@@ -13,12 +12,4 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
     Raises: OSError, as the system says it; the old file is still there then.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        files.write_durably(temporary, (data,))
-        temporary.chmod(mode)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    files.flush_folder(path.parent)
+    files.replace_durably(path, data, mode=mode)

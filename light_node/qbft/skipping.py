@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ledger.errors import QuorumError, RollbackError, StaleError
 from ledger.proof.header import RawHeader
+from light_node.freshness import CLOCK_TOLERANCE_SECONDS
 from light_node.qbft.seals import SealedHeader, check_validators, open_overlap, verify_overlap
 from light_node.qbft.steps import AcceptedBlock, TrustedSet, check_place, check_time, verify_step
 
-CLOCK_TOLERANCE_SECONDS = 60
 MAX_RETREATS = 4096
 
 
