@@ -13,7 +13,7 @@ from pathlib import Path
 from ledger.credential.base64url import parse_base64url
 from ledger.credential.jose import PublicKey
 from ledger.errors import ConfigurationError, NotAuthorisedError, VinculumError
-from ledger.proof.slots import DEVICE_KEY
+from ledger.key_validity import Standing, is_devices, standing_at
 from ledger.service.directory import recipients_of
 from ledger.service.gateway_answers import GatewayAnswers
 from ledger.service.gateway_inbox import Inbox
@@ -45,11 +45,11 @@ class HomeRegister:
         thumbprint, now = parse_base64url(key_id, "kid", size=32), int(self._clock())
         with self._workspace.database.read() as session:
             row = session.get(IssuerKey, (self._organisation, thumbprint))
-        if row is None or not row.flags & DEVICE_KEY:
+        if row is None or not is_devices(row):
             raise NotAuthorisedError(
                 f"key {key_id} is none that organisation {self._organisation} enrolled for a device"
             )
-        if not row.valid_from <= now < row.valid_until or (row.revoked_from and row.revoked_from <= now):
+        if standing_at(row, now) is not Standing.VALID:
             raise NotAuthorisedError(f"the device's key {key_id} is revoked, or not valid now")
         return read_key(self._workspace, thumbprint)
 

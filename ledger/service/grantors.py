@@ -11,6 +11,7 @@ from ledger.credential.binding import MAX_CLOCK_SKEW_SECONDS
 from ledger.credential.grant_format import Grant
 from ledger.credential.jose import PublicKey, parse_jwk
 from ledger.errors import ContentMismatchError, IssuerError
+from ledger.key_validity import is_devices, was_valid
 from ledger.store.chain_index import IssuerKey
 from ledger.store.database import Database
 from ledger.strict_json import parse_json
@@ -29,7 +30,7 @@ class GrantorKeys:
     def key(self, grant: Grant) -> PublicKey:
         """The key that a grant says it is signed with; ``verify_grant`` proves that it is.
 
-        1. It is one that the grantor added in ``Consortium``, for its algorithm.
+        1. It is one that the grantor added in ``Consortium``, for its algorithm, and not as a device's.
         2. It was valid when the grant says that it was signed, and not revoked before: the grant's own time, which
            nobody attests, so a clock may differ. A span in doubt counts, as it does for credentials.
 
@@ -44,7 +45,9 @@ class GrantorKeys:
             row = session.get(IssuerKey, (organisation, thumbprint))
         if row is None:  # 1
             raise IssuerError(f"organisation {organisation} never added the key that its grant names")
-        if not _was_valid(row, time):  # 2
+        if is_devices(row):
+            raise IssuerError(f"organisation {organisation} added this key for a device: it signs no grants")
+        if not was_valid(row, time, MAX_CLOCK_SKEW_SECONDS):  # 2
             raise IssuerError(f"the key of organisation {organisation} was not valid at {time}")
         key = self._document(thumbprint)
         if ALGORITHMS.get(row.algorithm) is not key.algorithm:  # 1
@@ -56,10 +59,3 @@ class GrantorKeys:
         if key.thumbprint != thumbprint:
             raise ContentMismatchError("document of a key", thumbprint.hex(), key.thumbprint.hex())
         return key
-
-
-def _was_valid(row: IssuerKey, time: int) -> bool:
-    earliest, latest = row.valid_from - MAX_CLOCK_SKEW_SECONDS, row.valid_until + MAX_CLOCK_SKEW_SECONDS
-    if not earliest <= time < latest:
-        return False
-    return not row.revoked_from or time < row.revoked_from or time <= row.changed_at + MAX_CLOCK_SKEW_SECONDS

@@ -17,8 +17,8 @@ from ledger.credential.jose import PublicKey, parse_jwk
 from ledger.credential.jws import RawJws
 from ledger.credential.sd_jwt import RawSdJwt, verify_sd_jwt
 from ledger.errors import IssuerError, MissingError, VerificationError
+from ledger.key_validity import was_valid
 from ledger.proof.fold import EMPTY_HEAD
-from ledger.proof.slots import DEVICE_KEY
 from ledger.service.read import Entry, ReadCredential, reference_of
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import IssuerKey
@@ -54,7 +54,7 @@ def presentable(workspace: Workspace, entries: Sequence[Entry]) -> list[Presente
         for entry, head in zip(entries, heads, strict=False):
             try:
                 credential = _verified(workspace, entry, _place(workspace.contracts.chain_id, entry, head), key)
-                if not _was_valid(record(entry.organisation, credential.key_id), entry.attested_at):
+                if not was_valid(record(entry.organisation, credential.key_id), entry.attested_at):
                     raise IssuerError("its key was not one of the organisation's then")
                 found.append(Presented(credential))
             except (MissingError, VerificationError) as error:
@@ -93,10 +93,3 @@ def _place(chain_id: int, entry: Entry, head: bytes) -> Place:
         previous_head=head if entry.kind.from_statuses else None,
         attested_at=entry.attested_at,
     )
-
-
-def _was_valid(row: IssuerKey | None, time: int) -> bool:
-    """Whether a key was one of the organisation's at a time; disputed counts, as it does for a verifier."""
-    if row is None or row.flags & DEVICE_KEY or not row.valid_from <= time < row.valid_until:
-        return False
-    return not row.revoked_from or time < row.revoked_from or time <= row.changed_at

@@ -10,12 +10,14 @@ from sqlmodel import Session, col, select
 from ipfs.cid import cid_from_digest
 from ipfs.store import DocumentStore
 from ledger.credential.base64url import parse_base64url
+from ledger.credential.binding import MAX_CLOCK_SKEW_SECONDS
 from ledger.credential.capsule_format import CapsuleReference, verify_key
 from ledger.credential.grant import open_grant, verify_grant
 from ledger.credential.grant_format import parse_grant
 from ledger.credential.jose import PublicKey, parse_jwk
 from ledger.credential.recipient import RecipientPrivateKey
 from ledger.errors import ContentMismatchError, IssuerError, MissingError, VinculumError
+from ledger.key_validity import Standing, is_devices, standing_at, was_valid
 from ledger.store.chain_index import IssuerKey
 from ledger.store.document_index import Grant, GrantedCapsule
 from ledger.strict_json import parse_json
@@ -56,13 +58,13 @@ class IssuerKeys:
         row = session.get(IssuerKey, (organisation, key.thumbprint))
         if row is None or ALGORITHMS.get(row.algorithm) is not key.algorithm:
             raise IssuerError(f"organisation {organisation} never added this {key.algorithm} key")
-        if not row.valid_from <= time < row.valid_until:
-            raise IssuerError(f"the key of organisation {organisation} was not valid at {time}")
-        if row.revoked_from and time >= row.revoked_from:
-            if time <= row.changed_at:  # in the second of the revocation itself the order is not known
-                return True
-            raise IssuerError(f"the key of organisation {organisation} was revoked before {time}")
-        return False
+        if is_devices(row):
+            raise IssuerError(f"organisation {organisation} added this key for a device: it signs no credentials")
+        standing = standing_at(row, time)
+        if not was_valid(row, time):
+            why = "revoked before" if standing is Standing.REVOKED else "not valid at"
+            raise IssuerError(f"the key of organisation {organisation} was {why} {time}")
+        return standing is Standing.DISPUTED
 
 
 class CapsuleKeys:
@@ -102,8 +104,10 @@ class CapsuleKeys:
             row = session.get_one(Grant, digest)
             grant = parse_grant(row.body)
             issuer = self._issuers.key(grant.jws.header.get("kid", ""))
-            if session.get(IssuerKey, (row.grantor, issuer.thumbprint)) is None:
-                raise IssuerError(f"a grant of organisation {row.grantor} is signed by a key that is not its own")
+            record = session.get(IssuerKey, (row.grantor, issuer.thumbprint))
+            if not was_valid(record, grant.context.issued_at, MAX_CLOCK_SKEW_SECONDS):
+                why = "a key that is not its own, or was not valid then"
+                raise IssuerError(f"a grant of organisation {row.grantor} is signed by {why}")
             self._open[digest] = open_grant(verify_grant(grant, issuer), self._private[row.recipient])
             if len(self._open) > OPEN_GRANTS:
                 self._open.popitem(last=False)

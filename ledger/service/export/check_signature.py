@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ledger.credential.jws import RawJws, verify_jws
 from ledger.errors import ContentMismatchError, IssuerError, MalformedError
+from ledger.key_validity import Standing, is_devices, standing_at
 from ledger.proof.evidence import MAX_BYTES as MAX_EVIDENCE_BYTES
 from ledger.service.export.archive import Archive, FileFact
 from ledger.service.export.history import MAX_BYTES as MAX_HISTORY_BYTES
@@ -57,7 +58,7 @@ def verify_signed(
 
 
 def _verify_signature(jws: RawJws, manifest: ExportManifest, state: State) -> None:
-    """Prove that the exporter signed, with a key that was its own and valid at the proven block.
+    """Prove that the exporter signed, with a key that was its own, no device's, and valid at the proven block.
 
     Raises: IssuerError, SignatureError.
     """
@@ -68,8 +69,9 @@ def _verify_signature(jws: RawJws, manifest: ExportManifest, state: State) -> No
     record = None if found is None else found[1]
     if found is None or record is None or ALGORITHMS.get(record.algorithm) is not found[0].algorithm:
         raise IssuerError(f"organisation {manifest.exporter} is not proven to have the key that signed the manifest")
-    at = state.as_of.time
-    if not record.valid_from <= at < record.valid_until or (record.revoked_from and at >= record.revoked_from):
+    if is_devices(record):
+        raise IssuerError(f"organisation {manifest.exporter} added this key for a device: it signs no exports")
+    if standing_at(record, state.as_of.time) is not Standing.VALID:  # who exports has a key that is in no doubt
         raise IssuerError(f"the key of organisation {manifest.exporter} was not valid at block {state.as_of.number}")
     if manifest.exporter not in state.organisations:
         raise MalformedError("bag", "the exporter's own record is not in its state files", "data/state")

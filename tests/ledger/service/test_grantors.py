@@ -16,6 +16,7 @@ from ledger.credential.grant_format import Grant, encode_grant
 from ledger.credential.jose import Algorithm, SigningKey, generate_private_key
 from ledger.errors import IssuerError, MalformedError, MissingError
 from ledger.event import AssetReference
+from ledger.proof.slots import DEVICE_KEY
 from ledger.service.directory import issuer_keys
 from ledger.service.grantors import GrantorKeys
 from ledger.service.grants import grant_history
@@ -137,6 +138,13 @@ def test_a_grant_dated_after_the_revocation_opens_nothing(workspace: Workspace, 
     assert not opens(workspace, "other", digest)
     hand_on(workspace, digest, stolen, at=revoked - 1)
     assert opens(workspace, "other", digest)
+
+
+def test_a_devices_key_opens_nothing_in_its_organisations_name(workspace: Workspace, asset: AssetReference) -> None:
+    digest, device = born(workspace, asset), generate_private_key(ISSUER_ALGORITHM, os.urandom)
+    add_issuer_key(workspace, "maker", device.public, DEVICE_KEY)
+    refusal(workspace, hand_on(workspace, digest, device)).match("for a device")
+    assert not opens(workspace, "other", digest)
 
 
 def test_the_order_of_false_and_true_grants_does_not_matter(workspace: Workspace, asset: AssetReference) -> None:

@@ -19,6 +19,7 @@ from ledger.credential.capsule_format import CapsuleReference, Manifest, commit_
 from ledger.credential.disclosure import make_disclosures
 from ledger.credential.grant import context_for, seal_grant
 from ledger.credential.grant_format import encode_grant
+from ledger.credential.jose import SigningKey
 from ledger.credential.sd_jwt import issue
 from ledger.event import Event
 from ledger.kinds import kind_by_name
@@ -132,6 +133,8 @@ class Rogue:
         binding: Callable[[Binding], Binding] = lambda one: one,
         signer: Member | None = None,
         granted_key: bytes | None = None,
+        grant_signer: SigningKey | None = None,
+        granted_after_s: int = 0,
         with_rows: bool = True,
         as_kind: int | None = None,
     ) -> IssuedEvent:
@@ -160,9 +163,10 @@ class Rogue:
         payload = sha256(credential.jwt.split(".")[1].encode()).digest()
         issued = IssuedEvent(planned, credential.digest, told.jti, payload, told.issued_at, told.capsule.cid, key, None)
         own = self.member.recipient.public
-        context = context_for(own, self.member.organisation, self.member.organisation, MEMBER_POLICY, now)
+        number, granted_at = self.member.organisation, now + granted_after_s
+        context = context_for(own, number, number, MEMBER_POLICY, granted_at)
         keys = [(told.capsule.cid, granted_key or key)]
-        grant = seal_grant(own, context, keys, self.member.issuer, os.urandom(32))
+        grant = seal_grant(own, context, keys, grant_signer or self.member.issuer, os.urandom(32))
         batch.add_file([encode_grant(grant)], "1.grant")
         self._send(batch, issued, grant, with_rows=with_rows, as_kind=as_kind)
         return issued

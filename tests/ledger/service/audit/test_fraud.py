@@ -9,11 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.credential.binding import schema_of
+from ledger.credential.binding import MAX_CLOCK_SKEW_SECONDS, schema_of
+from ledger.credential.jose import Algorithm, generate_private_key
 from ledger.event import AssetReference, Event
 from ledger.kinds import kind_by_name
+from ledger.proof.slots import DEVICE_KEY
 from ledger.service.audit.run import audit
 from ledger.service.council import revoke_from
+from ledger.service.issuer_keys import add_issuer_key, revoke_issuer_key
 from ledger.service.workspace import Workspace
 from tests.ledger.service.audit.damage import Rogue, found, plan, with_capsule
 from tests.ledger.service.conftest import battery, birth, document, event, record
@@ -128,6 +131,37 @@ def test_grant_of_a_false_key_is_named(workspace: Workspace, born: AssetReferenc
     false = Rogue(workspace, "maker").attest(planned, granted_key=bytes(32))
     (message,) = found(workspace, "key-false", false.digest.hex())
     assert "no grant opens its capsule" in message
+
+
+def test_credential_signed_with_a_devices_key_is_named(workspace: Workspace, born: AssetReference) -> None:
+    """No reader takes it (``light_node.issuer``), so an audit must not pass it over."""
+    device = generate_private_key(Algorithm.ES256, os.urandom)
+    add_issuer_key(workspace, "maker", device.public, DEVICE_KEY)
+    planned = plan(measured(born), 1, own=subject_of(workspace, born))
+    false = Rogue(workspace, "maker").attest(planned, signer=replace(workspace.member("maker"), issuer=device))
+    (message,) = found(workspace, "issuer-key", false.digest.hex())
+    assert "for a device" in message
+
+
+def test_grant_signed_with_a_devices_key_opens_nothing(workspace: Workspace, born: AssetReference) -> None:
+    device = generate_private_key(Algorithm.ES256, os.urandom)
+    add_issuer_key(workspace, "maker", device.public, DEVICE_KEY)
+    planned = plan(measured(born), 1, own=subject_of(workspace, born))
+    closed = Rogue(workspace, "maker").attest(planned, grant_signer=device)
+    (message,) = found(workspace, "key-false", closed.digest.hex())
+    assert "no grant opens its capsule" in message
+
+
+@pytest.mark.parametrize(("after_s", "opens"), [(MAX_CLOCK_SKEW_SECONDS + 60, False), (0, True)])
+def test_grant_dated_after_its_key_was_revoked_opens_nothing(
+    workspace: Workspace, born: AssetReference, after_s: int, opens: bool
+) -> None:
+    stolen = generate_private_key(Algorithm.ES256, os.urandom)
+    add_issuer_key(workspace, "maker", stolen.public)
+    revoke_issuer_key(workspace, "maker", stolen.public.thumbprint)
+    planned = plan(measured(born), 1, own=subject_of(workspace, born))
+    issued = Rogue(workspace, "maker").attest(planned, grant_signer=stolen, granted_after_s=after_s)
+    assert (found(workspace, "key-false", issued.digest.hex()) == []) is opens
 
 
 def test_credential_without_a_required_field_is_a_notice(workspace: Workspace, born: AssetReference) -> None:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,12 @@ import pytest
 from ledger.access import Tier
 from ledger.credential.jose import Algorithm, generate_private_key
 from ledger.errors import MissingError, RejectedError, RuleError, UnknownAssetError
+from ledger.proof.slots import DEVICE_KEY
 from ledger.service.export.bag import BagReport, write_bag
 from ledger.service.export.manifest import INFO_FILE, PAYLOAD_FILE, SIGNED_FILE, TAG_FILE
 from ledger.service.export.tables import COLUMNS
 from ledger.service.export.verify import HISTORY_FILE, SCHEMA_FILE, TRUST_FILE, verify_bag
+from ledger.service.issuer_keys import add_issuer_key
 from ledger.service.read import AssetRecord
 from ledger.service.trust import make_trust
 from ledger.service.workspace import Workspace
@@ -304,6 +307,20 @@ def test_evidence_that_is_false_is_refuted_although_the_exporter_signed_it(
     assert report.outcome is Outcome.REFUTED
     assert evidence(files) in report.reason
     assert [one.outcome for one in report.assets] == [Outcome.REFUTED, Outcome.VERIFIED]
+
+
+def test_bag_signed_with_a_devices_key_of_its_exporter_is_refuted(
+    workspace: Workspace, assets: list[AssetRecord], tmp_path: Path
+) -> None:
+    """A thief of a device's key must not sign for its organisation what it exports."""
+    device = generate_private_key(Algorithm.ES256, os.urandom)
+    add_issuer_key(workspace, "maker", device.public, DEVICE_KEY)
+    write_bag(workspace, assets, tmp_path / "honest.zip")
+    trust, now = make_trust(workspace), workspace.client.header().timestamp
+    assert verify_bag(tmp_path / "honest.zip", trust, now).outcome is Outcome.VERIFIED
+    false = pack(tmp_path / "false.zip", signed_again(unpack(tmp_path / "honest.zip"), device))
+    report = verify_bag(false, trust, now)
+    assert (report.outcome, "for a device" in str(report.problems)) == (Outcome.REFUTED, True)
 
 
 def test_counts_that_are_not_those_of_the_evidence_are_refuted(workspace: Workspace, files: Files, judge) -> None:  # type: ignore[no-untyped-def]
