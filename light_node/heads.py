@@ -49,10 +49,13 @@ class ValidatedBlock:
     Attributes:
         block: Final.
         validators: 20 bytes each, ascending.
+        votes: (voter, candidate) that are open after it, where votes decide; elsewhere, and where a trust file begins,
+            there are none.
     """
 
     block: TrustedBlock
     validators: tuple[bytes, ...]
+    votes: frozenset[tuple[bytes, bytes]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

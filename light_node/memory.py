@@ -18,6 +18,7 @@ from ledger.proof.evidence_finality import finality_value, parse_finality
 from ledger.proof.header import MAX_HEADER_BYTES, MAX_VALIDATORS
 from ledger.strict_json import MAX_INTEGER, canonical_json, parse_json
 from light_node.heads import Accepted, TreeHead, ValidatedBlock, VerifiedHeader
+from light_node.qbft.votes import MAX_OPEN_VOTES
 from light_node.trust import TrustedBlock
 
 MEDIA_TYPE = "application/vnd.vinculum.light-state+json"
@@ -31,6 +32,8 @@ _read = FieldReader("state of the light node")
 _STATE = frozenset({"type", "version", "chain_id", "block", "tree", "validated", "anchored_at", "signed"})
 _BLOCK = frozenset({"number", "hash", "time"})
 _VALIDATED = frozenset({"block", "validators"})
+_VOTES = _VALIDATED | {"votes"}
+_VOTE = frozenset({"voter", "candidate"})
 _TREE = frozenset({"size", "root"})
 _SIGNED = frozenset({"header", "finality"})
 
@@ -183,10 +186,14 @@ def _block_value(block: TrustedBlock) -> dict[str, Json]:
 
 
 def _validated_value(validated: ValidatedBlock) -> dict[str, Json]:
-    return {
-        "block": _block_value(validated.block),
-        "validators": [encode_hexadecimal(one) for one in validated.validators],
-    }
+    """Open votes stand there only where there are some."""
+    listed: list[Json] = [encode_hexadecimal(one) for one in validated.validators]
+    votes: list[Json] = [
+        {"voter": encode_hexadecimal(voter), "candidate": encode_hexadecimal(candidate)}
+        for voter, candidate in sorted(validated.votes)
+    ]
+    value: dict[str, Json] = {"block": _block_value(validated.block), "validators": listed}
+    return value | {"votes": votes} if votes else value
 
 
 def _block(value: Json, at: str) -> TrustedBlock:
@@ -208,7 +215,22 @@ def _tree(value: Json) -> TreeHead:
 
 def _validated(value: Json) -> ValidatedBlock:
     at = "/validated"
-    fields = _read.members(value, _VALIDATED, at)
+    voted = isinstance(value, dict) and "votes" in value
+    fields = _read.members(value, _VOTES if voted else _VALIDATED, at)
     items = _read.items(fields["validators"], f"{at}/validators", least=1, most=MAX_VALIDATORS)
     validators = tuple(_read.hexadecimal(one, f"{at}/validators/{n}", length=20) for n, one in enumerate(items))
-    return ValidatedBlock(_block(fields["block"], f"{at}/block"), validators)
+    votes = _votes(fields["votes"], f"{at}/votes") if voted else frozenset[tuple[bytes, bytes]]()
+    return ValidatedBlock(_block(fields["block"], f"{at}/block"), validators, votes)
+
+
+def _votes(value: Json, at: str) -> frozenset[tuple[bytes, bytes]]:
+    votes = list[tuple[bytes, bytes]]()
+    for n, item in enumerate(_read.items(value, at, least=1, most=MAX_OPEN_VOTES)):
+        fields = _read.members(item, _VOTE, f"{at}/{n}")
+        voter, candidate = (
+            _read.hexadecimal(fields[name], f"{at}/{n}/{name}", length=20) for name in ("voter", "candidate")
+        )
+        votes.append((voter, candidate))
+    if votes != sorted(set(votes)):
+        raise MalformedError("state of the light node", "votes twice or not in ascending order", at)
+    return frozenset(votes)

@@ -9,6 +9,7 @@ from ledger.errors import ForkError, MalformedError, UntrustedError
 from ledger.event import AssetReference
 from ledger.proof.checkpoint import parse_checkpoint
 from ledger.proof.evidence import CheckpointFinality, parse_evidence
+from light_node.heads import VerifiedHeader
 from light_node.judgement import judge
 from light_node.memory import Memory, remember
 from light_node.progress import Progress
@@ -56,6 +57,9 @@ class LightNode:
     ) -> Judged:
         """Judge a file. A verified one is remembered before this returns; a fork is kept.
 
+        So is the head of one that validators sealed and that lacks nothing but being recent: by such files whoever
+        slept walks on to the present.
+
         Args:
             data: *Untrusted.*
             now: The local clock, in seconds since the epoch.
@@ -75,7 +79,7 @@ class LightNode:
             progress=progress,
         )
         header, signed = progress.header, progress.signed
-        if verdict.outcome is Outcome.VERIFIED and header is not None and signed is not None:
+        if header is not None and signed is not None and (_is_verified(verdict) or _is_on_the_way(verdict, header)):
             self._accept(remember(before, self.trust.chain_id, header, signed))
         if _is_fork(verdict) and before is not None and signed is not None:
             return Judged(verdict, self._state.keep_fork(self.trust.chain_id, before.signed, signed))
@@ -97,6 +101,21 @@ class LightNode:
         if memory != self.memory:
             self._state.remember(memory)
             self.memory = memory
+
+
+def _is_verified(verdict: Verdict) -> bool:
+    return verdict.outcome is Outcome.VERIFIED
+
+
+def _is_on_the_way(verdict: Verdict, header: VerifiedHeader) -> bool:
+    """Whether a sealed block is final and its file beyond doubt, but for the block's age.
+
+    By seals no header is final that is of the future, or that the clock or the trusting period forbids: see
+    ``verify_sealed``. What is left at the step of freshness is the age.
+    """
+    if header.validated is None or verdict.outcome is not Outcome.UNDETERMINED or verdict.account is None:
+        return False
+    return {doubt.step for doubt in verdict.account.doubts} == {Step.FRESHNESS}
 
 
 def _is_fork(verdict: Verdict) -> bool:

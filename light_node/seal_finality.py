@@ -17,7 +17,7 @@ from light_node.qbft.seals import SealedHeader
 from light_node.qbft.skipping import check_clock, verify_advance, verify_skip
 from light_node.qbft.steps import TrustedSet, check_place
 from light_node.qbft.validator_proof import validators_from_proof
-from light_node.qbft.votes import Tally, TrustedTally, VotingRule, verify_chain
+from light_node.qbft.votes import MAX_OPEN_VOTES, Tally, TrustedTally, VotingRule, verify_chain
 from light_node.trust import Trust, TrustedBlock
 from light_node.trust_rules import Source, ValidatorContract, ValidatorRule, first_statement
 
@@ -66,17 +66,19 @@ def verify_sealed(
     _check_parts(finality, rule)  # 1
     reader = _Reader(trust, rule, accepted, now)
     known = _known(reader)
+    trusted = TrustedSet(known.block.number, known.block.hash, known.validators, known.block.time)
     last = SealStep(header.rlp, finality.round, finality.seals, finality.account, finality.validators)
-    ahead = _ahead((*finality.steps, last), known.number)  # 2
+    ahead = _ahead((*finality.steps, last), trusted.number)  # 2
     if not ahead:
-        return _validated(_verify_known(header, known))
+        _verify_known(header, trusted)
+        return known
     if rule.contract is not None:
-        return _validated(_verify_contract(known, ahead, rule.contract, reader))
+        return _validated(_verify_contract(trusted, ahead, rule.contract, reader))
     headers = [one for _, one in ahead]
     if rule.source is Source.VOTES:
-        return _validated(_verify_votes(known, headers, reader))
+        return _verify_votes(known, headers, reader)
     _verify_pinned(headers[-1], finality, reader)
-    return _validated(known)
+    return known
 
 
 def _check_parts(finality: SealFinality, rule: ValidatorRule) -> None:
@@ -90,12 +92,12 @@ def _check_parts(finality: SealFinality, rule: ValidatorRule) -> None:
             raise MalformedError("evidence", "proofs of validators that no contract governs", "/finality")
 
 
-def _known(reader: _Reader) -> TrustedSet:
+def _known(reader: _Reader) -> ValidatedBlock:
     """The latest block whose successor's validators are known here; where they are pinned, that of the trust file."""
     known, accepted = ValidatedBlock(reader.trust.trusted_block, reader.rule.validators), reader.accepted
     if accepted is not None and accepted.validated is not None and reader.rule.source is not Source.PINNED:
         known = max(known, accepted.validated, key=lambda one: one.block.number)
-    return TrustedSet(known.block.number, known.block.hash, known.validators, known.block.time)
+    return known
 
 
 def _ahead(steps: Sequence[SealStep], number: int) -> list[tuple[SealStep, RawHeader]]:
@@ -117,12 +119,11 @@ def step_header(step: SealStep) -> RawHeader:
     return with_seals(raw, step.round, step.seals)
 
 
-def _verify_known(header: RawHeader, known: TrustedSet) -> TrustedSet:
+def _verify_known(header: RawHeader, known: TrustedSet) -> None:
     """Prove that a header that is not above the known block is that block: no seal has to tell that again."""
     if header.number < known.number:
         raise RollbackError("block number", known.number, header.number)
     check_place(known, header, block_hash(header, QBFT))
-    return known
 
 
 def _verify_contract(
@@ -178,30 +179,33 @@ def _check_strangers(sealed: SealedHeader, trusted: TrustedSet, advanced: Truste
         )
 
 
-def _verify_votes(trusted: TrustedSet, headers: Sequence[RawHeader], reader: _Reader) -> TrustedSet:
-    """Count votes from block to block; return the last of them whose successor's validators a later file can count on.
+def _verify_votes(known: ValidatedBlock, headers: Sequence[RawHeader], reader: _Reader) -> ValidatedBlock:
+    """Count votes from block to block; return the last of them with the votes that are open after it.
 
     As engines do that bind votes to the proposer (Besu), none counts in the first block of an epoch: after it, and
-    nowhere else, the tally is known to be empty.
+    nowhere else, the tally is known to be empty. So a trust file begins there; who remembers more goes on from that.
     """
-    epoch_length = reader.rule.epoch_length
-    if trusted.number % epoch_length:
-        raise UntrustedError(f"block {trusted.number} is not the first of an epoch: which votes are open is not known")
-    check_clock(trusted, headers[-1], reader.now, reader.trust.trusting_period_seconds)
-    boundaries = [place for place, header in enumerate(headers, 1) if header.number % epoch_length == 0]
-    last = boundaries[-1] if boundaries else 0
-    boundary = _count_votes(trusted, headers[:last], reader)
-    _count_votes(boundary, headers[last:], reader)
-    return boundary
+    block, rule = known.block, VotingRule(reader.rule.epoch_length, epoch_vote_counts=False)
+    if known.block == reader.trust.trusted_block and block.number % rule.epoch_length:
+        raise UntrustedError(f"block {block.number} is not the first of an epoch: which votes are open is not known")
+    check_clock(block, headers[-1], reader.now, reader.trust.trusting_period_seconds)
+    start = TrustedTally(block.number, block.hash, block.time, Tally(known.validators, known.votes))
+    places = [place for place, header in enumerate(headers, 1) if header.number % rule.epoch_length == 0]
+    boundary = _count_votes(start, rule, headers[: places[-1] if places else 0], reader)
+    last = _count_votes(boundary, rule, headers[places[-1] if places else 0 :], reader)
+    return _tallied(last if len(last.tally.votes) <= MAX_OPEN_VOTES else boundary)
 
 
-def _count_votes(trusted: TrustedSet, headers: Sequence[RawHeader], reader: _Reader) -> TrustedSet:
-    start = TrustedTally(trusted.number, trusted.hash, trusted.time, Tally(trusted.validators))
-    chain = verify_chain(start, VotingRule(reader.rule.epoch_length, epoch_vote_counts=False), headers)
+def _count_votes(start: TrustedTally, rule: VotingRule, headers: Sequence[RawHeader], reader: _Reader) -> TrustedTally:
+    chain = verify_chain(start, rule, headers)
     for header, sealed in zip(headers, chain.headers, strict=True):
         _check_accepted(header, sealed.hash, reader)  # 4
-    last = chain.trusted
-    return TrustedSet(last.number, last.hash, last.tally.validators, last.time)
+    return chain.trusted
+
+
+def _tallied(last: TrustedTally) -> ValidatedBlock:
+    block = TrustedBlock(last.number, last.hash, last.time)
+    return ValidatedBlock(block, last.tally.validators, last.tally.votes)
 
 
 def _verify_pinned(header: RawHeader, finality: SealFinality, reader: _Reader) -> None:

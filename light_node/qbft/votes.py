@@ -15,6 +15,8 @@ from light_node.qbft.seals import SealedHeader
 from light_node.qbft.steps import TrustedSet, open_step
 
 MAX_EPOCH_LENGTH = 2**32
+MAX_OPEN_VOTES = 2**16
+"""So many are remembered from one file to the next."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,13 +231,15 @@ def test_the_same_file_verifies_again(rotated: World) -> None:
     assert accepted_of(rotated, evidence, before=accepted) == accepted
 
 
-def test_votes_are_remembered_as_of_the_epochs_first_block() -> None:
-    world = voted_world(EPOCH + 2)
+@pytest.mark.parametrize("height", [1, EPOCH - 1, EPOCH, EPOCH + 2])
+def test_votes_are_remembered_as_of_the_last_block(height: int) -> None:
+    """Whoever goes on needs no block that he has behind him, wherever in an epoch that was."""
+    world = voted_world(height)
     accepted = accepted_of(world, voted(world), by_votes(world))
     assert accepted.validated is not None
-    assert accepted.validated.block.number == EPOCH
-    sealing(world).grow(1)
-    behind = range(1, EPOCH + 1)
+    assert accepted.validated.block.number == height
+    sealing(world).grow(2)
+    behind = range(1, height + 1)
     verdict = judged(world, voted(world, missing=behind), trust=by_votes(world), accepted=accepted)
     assert_verified(verdict)
 
