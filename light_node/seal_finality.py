@@ -11,7 +11,7 @@ from ledger.proof.evidence import SealFinality, SealStep
 from ledger.proof.header import QBFT, RawHeader, block_hash, parse_header, with_seals
 from ledger.proof.keccak import keccak256
 from light_node.heads import Accepted, ValidatedBlock
-from light_node.qbft.pinned import verify_pinned, verify_rotations
+from light_node.qbft.pinned import rotations_after, verify_pinned, verify_rotations
 from light_node.qbft.rotation import parse_rotation
 from light_node.qbft.seals import SealedHeader
 from light_node.qbft.skipping import check_clock, verify_advance, verify_skip
@@ -214,7 +214,7 @@ def _verify_pinned(header: RawHeader, finality: SealFinality, reader: _Reader) -
     if any(one >= other for one, other in itertools.pairwise(order)):
         raise MalformedError("evidence", "rotations that are not in ascending order, each once", "/finality/rotations")
     first = first_statement(trust.chain_id, trust.trusted_block.number, reader.rule)
-    sets = verify_rotations([parse_rotation(data) for data in finality.rotations], first)
+    sets = verify_rotations(rotations_after(map(parse_rotation, finality.rotations), first), first)
     last = trust.trusted_block
     if accepted is not None and accepted.block.number > last.number:
         last = accepted.block

@@ -26,6 +26,7 @@ _AT = "/finality"
 _WITNESSES = frozenset({"rule", "origin", "k", "witnesses", "tolerated_liars"})
 _VALIDATORS = frozenset({"rule", "source", "validators"})
 _CONTRACT = frozenset({"address", "code_hash", "slot"})
+_STATEMENT = frozenset({"sequence", "effective_block", "previous"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,21 @@ class ValidatorContract:
 
 
 @dataclass(frozen=True, slots=True)
+class PinnedStatement:
+    """Which of a line of statements pinned the set of a trust file, where it is not the trust file's own.
+
+    Attributes:
+        sequence: Rotations before and up to it; 0 for the one that the line began with.
+        effective_block: First block that its set seals.
+        previous: Digest of the statement before, 32 bytes; zeros for the first.
+    """
+
+    sequence: int
+    effective_block: int
+    previous: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ValidatorRule:
     """Finality by QBFT commit seals: ceil(2N/3) of the set in force.
 
@@ -77,6 +93,7 @@ class ValidatorRule:
         validators: In force for the block after the trusted one, 20 bytes each, ascending.
         contract: Where ``source`` is ``contract``.
         threshold: k, how many must sign a rotation, where ``source`` is ``pinned``; else 0.
+        statement: Where ``source`` is ``pinned`` and the set was pinned before the trusted block: by which statement.
         epoch_length: Blocks between two resets of the tally, where ``source`` is ``votes``; else 0. Votes are believed
             only from an engine that binds coinbase and list to the proposer; the trust file has to say so.
     """
@@ -86,6 +103,7 @@ class ValidatorRule:
     contract: ValidatorContract | None = None
     threshold: int = 0
     epoch_length: int = 0
+    statement: PinnedStatement | None = None
 
 
 FinalityRule: TypeAlias = WitnessRule | ValidatorRule
@@ -126,16 +144,36 @@ def first_statement(chain_id: int, number: int, rule: ValidatorRule) -> SetState
         number: Height of its trusted block; its validators seal from the next one on.
         rule: With the source ``pinned``.
     """
-    return SetStatement(chain_id, 0, number + 1, rule.threshold, bytes(32), rule.validators)
+    own = rule.statement or _own_statement(number)
+    return SetStatement(chain_id, own.sequence, own.effective_block, rule.threshold, own.previous, rule.validators)
+
+
+def pinned_rule(statement: SetStatement, number: int) -> ValidatorRule:
+    """The rule of a trust file that pins the set of a statement at block ``number``; see ``first_statement``."""
+    own = PinnedStatement(statement.sequence, statement.effective_block, statement.previous)
+    stated = None if own == _own_statement(number) else own
+    return ValidatorRule(Source.PINNED, statement.validators, threshold=statement.threshold, statement=stated)
 
 
 def check_beginning(rule: FinalityRule, number: int) -> None:
-    """Refuse a trusted block that validators' votes cannot be counted from.
+    """Refuse a trusted block that validators cannot be counted on from.
 
-    Raises: MalformedError, where ``number`` is not the first of an epoch: votes may be open that nobody knows of.
+    Raises: MalformedError, where votes decide and ``number`` is not the first of an epoch (open votes may be
+        unknown), or where a set was pinned from a later block on, or by the trust file's own statement: that is not
+        written out.
     """
-    if isinstance(rule, ValidatorRule) and rule.source is Source.VOTES and number % rule.epoch_length:
+    if not isinstance(rule, ValidatorRule):
+        return
+    if rule.source is Source.VOTES and number % rule.epoch_length:
         raise MalformedError("trust file", "votes are counted from the first block of an epoch", "/trusted_block")
+    if rule.statement is not None and rule.statement.effective_block > number + 1:
+        raise MalformedError("trust file", "a set that is not in force yet", f"{_AT}/statement/effective_block")
+    if rule.statement == _own_statement(number):
+        raise MalformedError("trust file", "a statement that is the trust file's own", f"{_AT}/statement")
+
+
+def _own_statement(number: int) -> PinnedStatement:
+    return PinnedStatement(0, number + 1, bytes(32))
 
 
 def _more(rule: ValidatorRule) -> dict[str, Json]:
@@ -143,8 +181,16 @@ def _more(rule: ValidatorRule) -> dict[str, Json]:
         address, code_hash = encode_hexadecimal(rule.contract.address), encode_hexadecimal(rule.contract.code_hash)
         return {"contract": {"address": address, "code_hash": code_hash, "slot": rule.contract.slot}}
     if rule.source is Source.PINNED:
-        return {"k": rule.threshold}
+        return {"k": rule.threshold} | _statement_value(rule.statement)
     return {"epoch_length": rule.epoch_length, "engine_binds_proposer": True}
+
+
+def _statement_value(statement: PinnedStatement | None) -> dict[str, Json]:
+    if statement is None:
+        return {}
+    sequence, effective = statement.sequence, statement.effective_block
+    previous = encode_hexadecimal(statement.previous)
+    return {"statement": {"sequence": sequence, "effective_block": effective, "previous": previous}}
 
 
 def _witnesses(value: Json) -> WitnessRule:
@@ -173,11 +219,7 @@ def _validators(value: Mapping[str, Json]) -> ValidatorRule:
         fields = _read.members(dict(value), _VALIDATORS | {"contract"}, _AT)
         return ValidatorRule(source, _set(fields["validators"]), contract=_contract(fields["contract"]))
     if source is Source.PINNED:
-        fields = _read.members(dict(value), _VALIDATORS | {"k"}, _AT)
-        pinned = _set(fields["validators"])
-        least = quorum_of(len(pinned))
-        k = _read.integer(fields["k"], f"{_AT}/k", least=least, most=len(pinned))
-        return ValidatorRule(source, pinned, threshold=k)
+        return _pinned(value)
     fields = _read.members(dict(value), _VALIDATORS | {"epoch_length", "engine_binds_proposer"}, _AT)
     if fields["engine_binds_proposer"] is not True:
         raise MalformedError(
@@ -185,6 +227,28 @@ def _validators(value: Mapping[str, Json]) -> ValidatorRule:
         )
     epoch_length = _read.integer(fields["epoch_length"], f"{_AT}/epoch_length", least=1, most=MAX_EPOCH_LENGTH)
     return ValidatorRule(source, _set(fields["validators"]), epoch_length=epoch_length)
+
+
+def _pinned(value: Mapping[str, Json]) -> ValidatorRule:
+    names = {"k", "statement"} if "statement" in value else {"k"}
+    fields = _read.members(dict(value), _VALIDATORS | names, _AT)
+    pinned = _set(fields["validators"])
+    k = _read.integer(fields["k"], f"{_AT}/k", least=quorum_of(len(pinned)), most=len(pinned))
+    statement = _statement(fields["statement"]) if "statement" in value else None
+    return ValidatorRule(Source.PINNED, pinned, threshold=k, statement=statement)
+
+
+def _statement(value: Json) -> PinnedStatement:
+    at = f"{_AT}/statement"
+    fields = _read.members(value, _STATEMENT, at)
+    statement = PinnedStatement(
+        sequence=_read.integer(fields["sequence"], f"{at}/sequence", most=MAX_INTEGER),
+        effective_block=_read.integer(fields["effective_block"], f"{at}/effective_block", least=1, most=MAX_INTEGER),
+        previous=_read.hexadecimal(fields["previous"], f"{at}/previous", length=32),
+    )
+    if (statement.sequence == 0) != (statement.previous == bytes(32)):
+        raise MalformedError("trust file", "the first statement alone has none before it", f"{at}/previous")
+    return statement
 
 
 def _set(value: Json) -> tuple[bytes, ...]:

@@ -24,13 +24,17 @@ class PinnedSets:
     statements: tuple[SetStatement, ...]
 
     def in_force(self, number: int) -> tuple[bytes, ...]:
-        """Return the set that seals block ``number``.
+        """Return the set that seals block ``number``; raises as ``stated``."""
+        return self.stated(number).validators
+
+    def stated(self, number: int) -> SetStatement:
+        """Return the statement whose set seals block ``number``.
 
         Raises: UntrustedError, for a block before the first set takes effect.
         """
         for statement in reversed(self.statements):
             if statement.effective_block <= number:
-                return statement.validators
+                return statement
         raise UntrustedError(f"no set of validators is pinned for block {number}")
 
 
@@ -100,6 +104,24 @@ def verify_rotations(rotations: Iterable[Rotation], first: SetStatement) -> Pinn
         elif known.statement != statement:
             raise ForkError(f"rotation {number}", encode_rotation(known), encode_rotation(rotation))
     return PinnedSets(tuple(statements))
+
+
+def rotations_after(rotations: Iterable[Rotation], first: SetStatement) -> tuple[Rotation, ...]:
+    """Leave out the rotations that a trust file has behind it: those up to the statement that it pins.
+
+    Of what is left out nothing is verified and nothing is believed, but that the line leads through that statement.
+
+    Args:
+        rotations: *Untrusted*, parsed.
+        first: The statement of the trust file.
+
+    Raises: ConsistencyError, where the rotation of its number is another statement.
+    """
+    listed = tuple(rotations)
+    for rotation in listed:
+        if rotation.statement.sequence == first.sequence and rotation.statement != first:
+            raise ConsistencyError(f"rotation {first.sequence} is not the statement that the trust file pins")
+    return tuple(one for one in listed if one.statement.sequence > first.sequence)
 
 
 def verify_pinned(

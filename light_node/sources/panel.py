@@ -88,6 +88,8 @@ class Panel:
         1. Each answer is judged by itself, against what was accepted before any of them was asked.
         2. The verified one of the highest block is accepted and remembered.
         3. The other verified ones are held against it: two signed heads that contradict each other are kept as a fork.
+        4. Where none is verified, the highest final one that is only too old is remembered: the next question goes on
+           from there. See ``LightNode.judge``.
 
         Args:
             wanted: Which asset.
@@ -107,6 +109,8 @@ class Panel:
         for name, one in heard.items():
             if one is not best and _contradicts(one, best):
                 forks |= self._remember(files[name], wanted, hint.now)[1]  # 3
+        if best is None:
+            self._walk_on(heard.values(), files, wanted, hint)  # 4
         ranked = tuple(one if best is None else self._rank(one, best) for one in heard.values())
         return Hearing(None if best is None else best.verdict, ranked, tuple(sorted(forks)))
 
@@ -150,6 +154,11 @@ class Panel:
         if accepted:
             self._accepted[wanted.name] = digest, one.verdict
         return accepted
+
+    def _walk_on(self, heard: Iterable[Heard], files: Mapping[str, bytes], wanted: Wanted, hint: Hint) -> None:
+        final = [one for one in heard if one.standing is Standing.STALE and _as_of(one) is not None]
+        for one in sorted(final, key=_height, reverse=True)[:1]:
+            self._remember(files[one.source], wanted, hint.now)
 
     def _remember(self, data: bytes, wanted: Wanted, now: int) -> tuple[Verdict, set[Path]]:
         judged = self.node.judge(

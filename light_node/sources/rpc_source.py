@@ -87,7 +87,7 @@ class RpcSource:
     def _head(self, hint: Hint) -> tuple[int, bytes, Finality]:
         """The block that everything is proven at, with what makes it final."""
         if self._sealing is not None:
-            number = self._node.height()
+            number = self._sealing.reach(self._node.height(), hint.accepted)
             return number, *fetch_sealed(self._node, number, self._sealing, hint)
         if hint.announced is None:
             raise MissingError("no checkpoint that enough witnesses signed: without it no block is final")

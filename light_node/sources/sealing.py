@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from ledger.errors import MalformedError, QuorumError, TooLargeError, VerificationError
@@ -11,7 +11,9 @@ from ledger.proof.evidence_types import MAX_STEPS
 from ledger.proof.header import MAX_VALIDATORS, QBFT, RawHeader, commit_seal_hash, parse_qbft_extra, with_seals
 from ledger.proof.slots import array_slot, word_of
 from light_node.heads import Accepted, ValidatedBlock
-from light_node.qbft.seals import recover_signer
+from light_node.qbft.pinned import rotations_after, verify_rotations
+from light_node.qbft.rotation import parse_rotation
+from light_node.qbft.seals import quorum_of, recover_signer
 from light_node.qbft.skipping import Bisection, bisect
 from light_node.qbft.steps import TrustedSet
 from light_node.qbft.validator_proof import validators_from_proof
@@ -19,7 +21,10 @@ from light_node.seal_finality import step_header, verify_contract_step
 from light_node.sources.node import Node
 from light_node.sources.port import Hint
 from light_node.trust import Trust
-from light_node.trust_rules import Source, ValidatorContract, ValidatorRule
+from light_node.trust_rules import Source, ValidatorContract, ValidatorRule, first_statement
+
+MAX_WALK = 1024
+"""Blocks that votes are counted in at one time: a node is asked for each, and all its answers have one time limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +41,25 @@ class Sealing:
     rule: ValidatorRule
     rotations: tuple[bytes, ...] = ()
 
+    def pinned(self, number: int) -> frozenset[bytes]:
+        """Who seals a block by the rotations that are known here.
+
+        Raises: VerificationError, where they do not lead there.
+        """
+        first = first_statement(self.trust.chain_id, self.trust.trusted_block.number, self.rule)
+        sets = verify_rotations(rotations_after(map(parse_rotation, self.rotations), first), first)
+        return frozenset(sets.in_force(number))
+
+    def reach(self, number: int, accepted: Accepted | None) -> int:
+        """The height that evidence is built at, where the chain's is ``number``; by votes no further than one walk."""
+        if self.rule.source is not Source.VOTES:
+            return number
+        return min(number, self.known(accepted).number + MAX_WALK)
+
     def known(self, accepted: Accepted | None) -> TrustedSet:
         """The latest block whose successor's validators the reader knows."""
         known = ValidatedBlock(self.trust.trusted_block, self.rule.validators)
-        if accepted is not None and accepted.validated is not None:
+        if accepted is not None and accepted.validated is not None and self.rule.source is not Source.PINNED:
             known = max(known, accepted.validated, key=lambda one: one.block.number)
         return TrustedSet(known.block.number, known.block.hash, known.validators, known.block.time)
 
@@ -59,7 +79,7 @@ def fetch_sealed(node: Node, number: int, sealing: Sealing, hint: Hint) -> tuple
 
     Raises:
         SourceError, MalformedError: As the node's answers.
-        TooLargeError: Where votes decide, over ``MAX_STEPS`` blocks lie between.
+        TooLargeError: Where votes decide, more blocks lie between than fit into a file: see ``Sealing.reach``.
     """
     rule, known = sealing.rule, sealing.known(hint.accepted)
     if rule.source is Source.CONTRACT and rule.contract is not None:
@@ -67,7 +87,7 @@ def fetch_sealed(node: Node, number: int, sealing: Sealing, hint: Hint) -> tuple
     elif rule.source is Source.VOTES:
         steps = _contiguous(node, known.number, number)
     else:
-        steps = [_sealed_step(node.header(number))]
+        steps = [_pinned_step(node.header(number), sealing)]
     *before, last = steps
     rotations = sealing.rotations if rule.source is Source.PINNED else ()
     return last.header, SealFinality(last.round, last.seals, last.account, last.validators, tuple(before), rotations)
@@ -75,10 +95,21 @@ def fetch_sealed(node: Node, number: int, sealing: Sealing, hint: Hint) -> tuple
 
 def _contiguous(node: Node, known: int, number: int) -> list[SealStep]:
     """Every block above the known one: each bears votes."""
-    if number - known > MAX_STEPS:
+    if number - known > MAX_STEPS + 1:
         raise TooLargeError(f"{number - known} blocks to count votes in, at most {MAX_STEPS} fit into evidence")
     first = min(known + 1, number)
     return [_sealed_step(node.header(height)) for height in range(first, number + 1)]
+
+
+def _pinned_step(header: RawHeader, sealing: Sealing) -> SealStep:
+    """A block without seals by others than the pinned set, where the rest are enough: around a change some are kept."""
+    step = _sealed_step(header)
+    try:
+        members = sealing.pinned(header.number)
+        seals = _seals_of(header, step.seals, members)
+    except VerificationError:
+        return step  # for the reader to find
+    return replace(step, seals=seals) if len(seals) >= quorum_of(len(members)) else step
 
 
 def _sealed_step(header: RawHeader) -> SealStep:
@@ -146,6 +177,6 @@ class _Lead:
         return verify_contract_step(known, step, step_header(step), contract, self.now, period), step
 
 
-def _seals_of(header: RawHeader, seals: Sequence[bytes], members: set[bytes]) -> tuple[bytes, ...]:
+def _seals_of(header: RawHeader, seals: Sequence[bytes], members: Set[bytes]) -> tuple[bytes, ...]:
     message = commit_seal_hash(header)
     return tuple(seal for seal in seals if recover_signer(seal, message) in members)

@@ -17,8 +17,8 @@ from light_node.memory import Memory, SignedHead, encode_memory, parse_fork
 from light_node.progress import Progress
 from light_node.qbft.rotation import encode_rotation
 from light_node.state import StateFolder
-from light_node.trust import Trust, TrustedBlock, encode_trust
-from light_node.trust_rules import Source
+from light_node.trust import Trust, TrustedBlock, encode_trust, parse_trust
+from light_node.trust_rules import Source, ValidatorRule, pinned_rule
 from light_node.verdict import Outcome, Step, Verdict
 from tests.light_node.judging import assert_refused, assert_verified, judged
 from tests.light_node.test_every_bit import EVERY, flipped
@@ -550,6 +550,46 @@ def test_a_pinned_block_of_less_than_the_quorum(still: World) -> None:
     finality = sealing(still).sealed(6, proven=False)
     verdict = judged(still, evidence_of(still, replace(finality, seals=finality.seals[1:])), trust=pinned(still))
     assert_refused(verdict, UNDETERMINED, Step.FINALITY, "QuorumError")
+
+
+def pinned_later(world: World, trusted: int, rotations: int) -> Trust:
+    """The trust file of whoever pinned block ``trusted``, in which the set of so many rotations is in force."""
+    chain = sealing(world)
+    statement = first_statement(chain)
+    for effective, members, signers in ((3, FIVE, FOUR[:3]), (5, FIVE[1:], FIVE[:4]))[:rotations]:
+        statement = rotation(statement, effective, members, signers).statement
+    return replace(chain.trust_since(trusted, Source.PINNED), finality=pinned_rule(statement, trusted))
+
+
+@pytest.mark.parametrize(("trusted", "rotations"), [(0, 0), (1, 0), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2)])
+def test_one_file_serves_whoever_pinned_a_set_of_its_line(trusted: int, rotations: int) -> None:
+    world = pinned_world()
+    trust = pinned_later(world, trusted, rotations)
+    assert parse_trust(encode_trust(trust)) == trust
+    assert_verified(judged(world, pinned_evidence(world, 0, 1), trust=trust))
+    verdict = judged(world, pinned_evidence(world), trust=trust)
+    assert (verdict.outcome is Outcome.VERIFIED) is (rotations == 2)
+
+
+def test_rotations_of_another_line_are_refused() -> None:
+    """What a trust file has behind it is not verified, but it has to lead to where the trust file stands."""
+    world = pinned_world()
+    chain, trust = sealing(world), pinned_later(world, 3, 1)
+    for sets in ((FIVE, FOUR[:3], 2), ([*FOUR, STRANGER], FOUR[:3], 3)):
+        other = rotation(first_statement(chain), sets[2], sets[0], sets[1])
+        after = rotation(other.statement, 5, FIVE[1:], FIVE[:4])
+        finality = chain.sealed(6, proven=False, rotations=[other, after])
+        verdict = judged(world, evidence_of(world, finality), trust=trust)
+        assert_refused(verdict, REFUTED, Step.FINALITY, "ConsistencyError")
+
+
+def test_a_rotation_that_follows_another_statement_than_the_pinned_one_is_refused() -> None:
+    world = pinned_world()
+    trust = pinned_later(world, 1, 0)
+    assert isinstance(trust.finality, ValidatorRule)
+    other = replace(trust, finality=replace(trust.finality, statement=None))  # begins a line of its own
+    verdict = judged(world, pinned_evidence(world, 0, 1), trust=other)
+    assert_refused(verdict, REFUTED, Step.FINALITY, "ConsistencyError")
 
 
 # ---- votes -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 from ledger.errors import MalformedError
 from light_node.qbft.votes import MAX_EPOCH_LENGTH
 from light_node.trust import Trust, TrustedBlock, encode_trust, parse_trust
-from light_node.trust_rules import Source
+from light_node.trust_rules import PinnedStatement, Source, ValidatorRule, first_statement, pinned_rule
 from light_node.trust_words import describe_rule, trust_value
 from tests.simulator.qbft import addresses, validators
 from tests.simulator.sealed import SealedSimulator
@@ -50,6 +50,11 @@ COMMON: dict[str, Change] = {
     "lacks": lambda f: f.pop("validators"),
     "/validators": lambda f: f.update(validators=[f"0x{n:040x}" for n in range(1, 258)]),
 }
+LATER = replace(
+    CHAIN.trust_since(0, Source.PINNED),
+    finality=replace(CHAIN.rule(0, Source.PINNED), statement=PinnedStatement(2, 1, b"\x11" * 32)),
+)
+"""Pins the set of the second rotation."""
 OWN: list[tuple[Source, str, Change]] = [
     (Source.CONTRACT, "/finality/contract", lambda f: f.update(contract=None)),
     (Source.CONTRACT, "lacks", lambda f: f["contract"].pop("slot")),
@@ -101,3 +106,51 @@ def test_votes_are_counted_from_the_first_block_of_an_epoch(number: int) -> None
     with pytest.raises(MalformedError, match="/trusted_block"):
         encode_trust(replace(TRUSTS[Source.VOTES], trusted_block=block))
     encode_trust(replace(TRUSTS[Source.CONTRACT], trusted_block=block))
+
+
+# ---- a pinned set of which statement -----------------------------------------------------------------------------
+
+
+def test_a_trust_file_says_which_statement_pinned_its_set() -> None:
+    assert parse_trust(encode_trust(LATER)) == LATER
+    assert LATER.fingerprint() != TRUSTS[Source.PINNED].fingerprint()
+    rule = LATER.finality
+    assert isinstance(rule, ValidatorRule)
+    first = first_statement(LATER.chain_id, 0, rule)
+    assert (first.sequence, first.effective_block, first.previous) == (2, 1, b"\x11" * 32)
+    assert pinned_rule(first, 0) == rule
+
+
+@pytest.mark.parametrize("number", [0, 7])
+def test_its_own_statement_is_not_written_out(number: int) -> None:
+    plain = CHAIN.rule(0, Source.PINNED)
+    own = first_statement(LATER.chain_id, number, plain)
+    assert pinned_rule(own, number) == plain
+    stated = pinned_rule(own, number + 1)
+    assert stated.statement == PinnedStatement(0, number + 1, bytes(32))
+    assert first_statement(LATER.chain_id, number + 1, stated) == own
+
+
+STATEMENTS: list[tuple[str, Change]] = [
+    ("/finality/statement", lambda f: f.update(statement=None)),
+    ("unknown", lambda f: f["statement"].update(k=3)),
+    ("lacks", lambda f: f["statement"].pop("previous")),
+    ("/finality/statement/sequence", lambda f: f["statement"].update(sequence=-1)),
+    ("/finality/statement/previous", lambda f: f["statement"].update(previous="0x" + "11" * 31)),
+    ("/finality/statement/previous", lambda f: f["statement"].update(previous="0x" + "00" * 32)),
+    ("/finality/statement/previous", lambda f: f["statement"].update(sequence=0)),
+    ("/finality/statement/effective_block", lambda f: f["statement"].update(effective_block=0)),
+    ("/finality/statement/effective_block", lambda f: f["statement"].update(effective_block=2)),
+    ("trust file's own", lambda f: f["statement"].update(sequence=0, previous="0x" + "00" * 32)),
+]
+
+
+@pytest.mark.parametrize(("says", "change"), STATEMENTS)
+def test_what_is_no_statement_of_a_pinned_set_is_refused(says: str, change: Change) -> None:
+    assert_refused(LATER, change, says)
+
+
+@pytest.mark.parametrize("source", [Source.CONTRACT, Source.VOTES])
+def test_only_a_pinned_set_has_a_statement(source: Source) -> None:
+    stated = {"sequence": 2, "effective_block": 1, "previous": "0x" + "11" * 32}
+    assert_refused(TRUSTS[source], lambda f: f.update(statement=stated), "unknown")

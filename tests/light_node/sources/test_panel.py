@@ -6,12 +6,14 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger.errors import ConfigurationError, MissingError, RejectedError, SourceTimeoutError, TooLargeError
+from ledger.event import AssetType
 from ledger.proof.evidence import MAX_BYTES, encode_evidence
 from light_node.http_source import HttpSource
 from light_node.node import LightNode
@@ -25,10 +27,14 @@ from light_node.sources.rpc_source import RpcSource
 from light_node.sources.standing import Standing
 from light_node.sources.web import Web
 from light_node.state import StateFolder
+from light_node.trust import Trust
+from light_node.trust_rules import Source
 from light_node.verdict import Outcome
 from tests.light_node.sources.conftest import Serve
 from tests.light_node.sources.servers import RpcNode, WitnessNode, dead
 from tests.simulator.chain import Asset, Simulator
+from tests.simulator.qbft import validators
+from tests.simulator.sealed import SealedSimulator
 from tests.simulator.witnesses import WITNESSES
 from tests.simulator.world import BATTERY, World, make_world
 
@@ -394,3 +400,48 @@ def test_a_fault_of_ours_is_told_and_stops_nobody() -> None:
 
 def test_outcomes_have_a_word_each() -> None:
     assert {str(outcome) for outcome in Outcome} == {"verified", "refuted", "malformed", "undetermined"}
+
+
+# ---- who slept where votes decide --------------------------------------------------------------------------------
+
+
+def voted_panel(folder: Path, serve: Serve, trust: Trust, world: World) -> tuple[Panel, EvidenceSource]:
+    state = StateFolder(folder / "voted")
+    state.make()
+    state.pin(trust)
+    node = RpcNode(world.chain, [world.battery, world.vehicle, world.part])
+    source = RpcSource(JsonRpc(Web(1.0).server(serve(node), "node"), 5.0), trust)
+    return Panel(LightNode(state), threading.Event(), lambda _: None, LIMITS), source
+
+
+def test_whoever_slept_walks_on_over_blocks_that_are_too_old_to_judge_by(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("light_node.sources.sealing.MAX_WALK", 6)
+    world = make_world(SealedSimulator(lists=True))
+    chain = world.chain
+    assert isinstance(chain, SealedSimulator)
+    chain.grow(17)
+    recent = chain.time - chain.blocks[13].time
+    trust = replace(chain.trust_since(0, Source.VOTES), maximum_age_seconds=recent)
+    panel, source = voted_panel(tmp_path, serve, trust, world)
+    wanted, heights = Wanted("it", AssetType.BATTERY, world.battery.subject), []
+    for _ in range(3):
+        memory = panel.node.memory
+        hearing = panel.hear(wanted, [source], Hint(chain.time, None if memory is None else memory.accepted()))
+        assert panel.node.memory is not None
+        heights.append((panel.node.memory.block.number, hearing.best is not None, str(hearing.heard[0].standing)))
+    assert heights == [(6, False, "stale"), (12, False, "stale"), (17, True, "verified")]
+
+
+def test_a_stale_file_that_is_not_final_moves_nobody_on(tmp_path: Path, serve: Serve) -> None:
+    world = make_world(SealedSimulator(lists=True))
+    chain = world.chain
+    assert isinstance(chain, SealedSimulator)
+    chain.grow(5)
+    chain.mine(signers=validators(4)[:2])
+    panel, source = voted_panel(
+        tmp_path, serve, replace(chain.trust_since(0, Source.VOTES), maximum_age_seconds=1), world
+    )
+    hearing = panel.hear(Wanted("it", AssetType.BATTERY, world.battery.subject), [source], Hint(chain.time + 100))
+    assert (hearing.best, str(hearing.heard[0].standing), panel.node.memory) == (None, "unproven", None)

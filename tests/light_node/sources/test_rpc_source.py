@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,17 +19,20 @@ from ledger.errors import (
     VinculumError,
 )
 from ledger.proof.evidence import SealFinality, parse_evidence
+from ledger.proof.evidence_types import MAX_STEPS
 from light_node.heads import Accepted
 from light_node.judgement import judge
 from light_node.progress import Progress
 from light_node.qbft.rotation import encode_rotation
 from light_node.sources.announcing import HashPath
+from light_node.sources.node import Node
 from light_node.sources.port import Announced, Hint, Wanted
 from light_node.sources.rpc import JsonRpc
 from light_node.sources.rpc_source import RpcSource
+from light_node.sources.sealing import Sealing, fetch_sealed
 from light_node.sources.web import Web
 from light_node.trust import Trust, TrustedBlock
-from light_node.trust_rules import Source
+from light_node.trust_rules import Source, ValidatorRule, pinned_rule
 from light_node.verdict import Outcome, Step, Verdict
 from tests.light_node.sources.conftest import Serve
 from tests.light_node.sources.servers import RpcNode, dead
@@ -500,3 +504,62 @@ def test_a_false_list_of_validators_is_refuted(serve: Serve) -> None:
     bench.node.change = on("eth_getStorageAt", lambda _: hex(10**9))
     with pytest.raises(MalformedError):
         bench.fetch()
+
+
+def test_of_a_pinned_block_strangers_seals_are_left_out(serve: Serve) -> None:
+    world = sealed_world()
+    chain = world.chain
+    assert isinstance(chain, SealedSimulator)
+    trust = chain.trust(finality=chain.rule(0, Source.PINNED))
+    bench = Bench(world, serve, trust)
+    chain.mine(signers=[*FOUR[:3], Validator("newcomer")])
+    assert told(bench.judge()) == (Outcome.VERIFIED, None)
+    chain.mine(signers=[*FOUR[:2], Validator("newcomer")])
+    assert told(bench.judge()) == (Outcome.REFUTED, "SignatureError")
+
+
+def test_a_pinned_set_of_a_later_statement_is_served_by_the_same_rotations(serve: Serve) -> None:
+    world = sealed_world()
+    chain = world.chain
+    assert isinstance(chain, SealedSimulator)
+    start, others = len(chain.blocks), validators(4, "other")
+    chain.mine(successors=others)
+    chain.grow(2)
+    made = rotation(first_statement(chain), start + 1, others, FOUR[:3])
+    at = len(chain.blocks) - 1
+    trust = chain.trust_since(at, Source.PINNED)
+    trust = chain.trust(trusted_block=trust.trusted_block, finality=pinned_rule(made.statement, at))
+    for rotations in ((encode_rotation(made),), ()):
+        assert told(Bench(world, serve, trust, rotations=rotations).judge()) == (Outcome.VERIFIED, None)
+
+
+def voted_bench(serve: Serve, blocks: int, epoch_length: int = 4) -> Bench:
+    world = make_world(SealedSimulator(lists=True))
+    assert isinstance(world.chain, SealedSimulator)
+    world.chain.grow(blocks)
+    rule = replace(world.chain.rule(0, Source.VOTES), epoch_length=epoch_length)
+    return Bench(world, serve, world.chain.trust(finality=rule))
+
+
+def test_votes_are_counted_in_walks_that_a_node_can_be_asked_for(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within an epoch that no walk spans, each file goes on where the one before ended."""
+    monkeypatch.setattr("light_node.sources.sealing.MAX_WALK", 7)
+    bench = voted_bench(serve, 19, epoch_length=30_000)
+    reached = []
+    for _ in range(4):
+        assert told(bench.judge()) == (Outcome.VERIFIED, None)
+        assert bench.accepted is not None
+        reached.append(bench.accepted.block.number)
+    tip = len(bench.world.chain.blocks) - 1
+    assert reached == [7, 14, min(21, tip), tip]
+
+
+def test_more_blocks_than_a_file_holds_are_not_asked_for(serve: Serve) -> None:
+    bench = voted_bench(serve, 3)
+    assert isinstance(bench.trust.finality, ValidatorRule)
+    sealing = Sealing(bench.trust, bench.trust.finality)
+    node = Node(JsonRpc(Web(2.0).server(serve(bench.node), "node"), 10.0), "qbft")
+    bench.node.asked.clear()
+    with pytest.raises(TooLargeError):
+        fetch_sealed(node, MAX_STEPS + 2, sealing, bench.hint())
+    assert bench.node.asked == []
