@@ -55,8 +55,8 @@ def standing_at(record: KeyRecord, time: int, skew: int = 0) -> Standing:
     """Return how a key stood at a time, whatever it is for.
 
     1. It is valid from ``valid_from`` until before ``valid_until``.
-    2. From ``revoked_from`` on it is revoked; but in doubt until the second in which that was recorded, the order within
-       which is not known.
+    2. From ``revoked_from`` on it is revoked; but in doubt until the second in which that was recorded, since the order
+       within it is not known.
 
     Args:
         record: As the chain has it, indexed or proven.

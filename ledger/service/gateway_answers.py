@@ -2,8 +2,9 @@
 
 ::
 
-    PUT /batches/<digest>             statement, line feed, readings
-    GET /batches/<digest>?from=<n>    the receipt, at block n or later
+    PUT /batches/<digest>               statement, line feed, readings
+    GET /batches/<digest>?from=<n>      the receipt, at block n or later
+    GET /consistency?old=<n>&new=<m>    how the tree of m blocks goes on from that of n: what a receipt is held to
 
 No sockets here: see ``witness_server``. Nothing is recorded here either: see ``gateway_record``.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Protocol
 
@@ -26,6 +27,7 @@ from ledger.errors import (
     RuleError,
     VerificationError,
 )
+from ledger.proof.tlog_text import ConsistencyProof, encode_consistency_proof
 from ledger.service.gateway_inbox import Inbox, Kept, State
 from ledger.service.witness_answers import TEXT, Request, Response
 from light_node.edge.batch import verify_readings
@@ -44,10 +46,11 @@ RECEIPT_S = 600
 _PAUSE_S = 2
 _FULL_PAUSE_S = 60
 _TARGET = re.compile(r"/batches/([0-9a-f]{64})(?:\?from=(0|[1-9][0-9]{0,15}))?")
+_TREES = re.compile(r"/consistency\?old=([1-9][0-9]{0,15})&new=([1-9][0-9]{0,15})")
 
 
 class Register(Protocol):
-    """Who may send what; both answers are those of this moment."""
+    """Who may send what, and which blocks there are; all answers are those of this moment."""
 
     def device_key(self, key_id: str) -> PublicKey:
         """Return an enrolled device's key.
@@ -63,6 +66,13 @@ class Register(Protocol):
         """
         ...
 
+    def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """Return the consistency path from the tree of the first ``old`` blocks to that of ``new``, no fewer.
+
+        Raises: MissingError, where not that many blocks are known.
+        """
+        ...
+
 
 class GatewayAnswers:
     """Answers for one gateway; one request after the other."""
@@ -72,6 +82,9 @@ class GatewayAnswers:
 
     def answer(self, request: Request) -> Response:
         """Answer a request; errors of ours are not caught here."""
+        trees = _TREES.fullmatch(request.target)
+        if trees is not None and request.method == "GET":
+            return self._consistency(int(trees[1]), int(trees[2]))
         match = _TARGET.fullmatch(request.target)
         if match is None:
             return _plain(HTTPStatus.NOT_FOUND, "there are batches here, by their digests")
@@ -81,6 +94,15 @@ class GatewayAnswers:
         if request.method == "PUT":
             return self._put(digest, request.body)
         return Response(HTTPStatus.METHOD_NOT_ALLOWED, b"GET or PUT\n", TEXT, {"Allow": "GET, PUT"})
+
+    def _consistency(self, old: int, new: int) -> Response:
+        if old > new:
+            return _plain(HTTPStatus.BAD_REQUEST, "not old <= new")
+        try:
+            path = tuple(self._register.consistency(old, new))
+        except MissingError as error:
+            return _plain(HTTPStatus.NOT_FOUND, str(error))
+        return Response(HTTPStatus.OK, encode_consistency_proof(ConsistencyProof(old, new, path)), TEXT)
 
     def _get(self, digest: bytes, block: int) -> Response:
         kept = self._inbox.find(digest)

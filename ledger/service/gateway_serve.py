@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ledger.chain.blocks import BlockTree
 from ledger.credential.base64url import parse_base64url
 from ledger.credential.jose import PublicKey
 from ledger.errors import ConfigurationError, NotAuthorisedError, VinculumError
 from ledger.key_validity import Standing, is_devices, standing_at
+from ledger.proof.merkle import consistency_path
 from ledger.service.directory import recipients_of
 from ledger.service.gateway_answers import GatewayAnswers
 from ledger.service.gateway_inbox import Inbox
@@ -60,6 +62,14 @@ class HomeRegister:
         """
         asset = self._workspace.reader().asset(subject.hex())
         return self._workspace.contracts.log_name(asset.asset_type)
+
+    def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """Return the consistency path between two trees of blocks, of this home's own index.
+
+        Raises: MissingError, where it does not reach that far.
+        """
+        with self._workspace.database.read() as session:
+            return consistency_path(BlockTree(session), old, new)
 
 
 def serve(

@@ -13,6 +13,7 @@ from pathlib import Path
 from ledger.errors import ConfigurationError, SourceError, StaleError, VinculumError
 from light_node.back_off import BackOff
 from light_node.edge.attester import Attester
+from light_node.edge.device_memory import DeviceMemory, open_folder
 from light_node.edge.gateway_client import HttpGateway
 from light_node.edge.json_lines import JsonLines
 from light_node.edge.opening import make_key, open_can, open_signer
@@ -22,6 +23,7 @@ from light_node.edge.settings import Settings, load_settings
 from light_node.edge.source import Pace, Run, Source
 from light_node.edge.statement import VerifiedStatement
 from light_node.edge.submission import Device, Round, Submitter, submit
+from light_node.state import StateFolder
 from light_node.verdict import time_text
 
 DONE, REFUSED, UNDETERMINED, INTERRUPTED = 0, 1, 3, 130
@@ -89,7 +91,7 @@ def _take(chosen: argparse.Namespace) -> int:
 def _send(chosen: argparse.Namespace) -> int:
     settings = load_settings(chosen.settings)
     with Outgoing(settings.queue) as outgoing:
-        device = Device(settings.organisation, settings.trust)
+        device = Device(settings.organisation, open_folder(settings.home, settings.trust))
         submitter = Submitter(outgoing, HttpGateway(settings.gateway), device)
         back_off = BackOff(random.random)  # to spread a fleet's attempts, no secret
         if chosen.follow:
@@ -99,8 +101,11 @@ def _send(chosen: argparse.Namespace) -> int:
 
 
 def _status(chosen: argparse.Namespace) -> int:
-    with Outgoing(load_settings(chosen.settings).queue) as outgoing:
-        state, accepted = outgoing.state(), outgoing.accepted()
+    settings = load_settings(chosen.settings)
+    folder = StateFolder(settings.home)
+    accepted, forks = DeviceMemory(folder).height, folder.forks()
+    with Outgoing(settings.queue) as outgoing:
+        state = outgoing.state()
         refused = [
             {"batch": one.digest.hex(), "readings": one.size, "reason": one.refused}
             for one in outgoing.waiting()
@@ -113,7 +118,9 @@ def _status(chosen: argparse.Namespace) -> int:
             "signed_batches": state.batches,
             "oldest_reading_at": None if state.oldest_at_us is None else time_text(state.oldest_at_us // 1_000_000),
             "refused": refused,
-            "accepted_block": None if accepted is None else accepted.number,
+            "accepted_block": accepted or None,
+            "forks": [str(path) for path in forks],
+            "trust_fingerprint": settings.trust.fingerprint(),
             "delivered": [
                 {
                     "device_key": one.key_id,
@@ -150,6 +157,8 @@ def _tell(told: Round) -> None:
         _say(f"batch {inclusion.digest.hex()[:16]} is on chain, {inclusion.lag_seconds} s after its last reading")
     for problem in told.problems:
         _say(problem)
+    for fork in told.forks:
+        _say(f"two heads that contradict each other are kept in {fork}: show them to the members")
 
 
 class _Refusals:

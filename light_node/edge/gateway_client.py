@@ -4,6 +4,7 @@
 
     PUT /batches/<digest>            the statement, a line feed, the readings   200 receipt, 202 received, or refused
     GET /batches/<digest>?from=<n>   a receipt at block n or later              200 receipt, 202 not yet, 404 unknown
+    GET /consistency?old=<n>&new=<m> how the tree of m blocks goes on from that of n    200 proof, 404 not to be had
 
 The digest of the statement is the idempotency key: the same batch again changes nothing, whatever became of the first.
 """
@@ -54,6 +55,13 @@ class Gateway(Protocol):
         """
         ...
 
+    def consistency(self, old: int, new: int) -> Answer:
+        """Ask for the proof that the tree of ``new`` blocks begins with that of ``old``.
+
+        Raises: SourceError, where no answer came.
+        """
+        ...
+
 
 class HttpGateway:
     """A gateway behind a URL; one connection a question."""
@@ -70,6 +78,10 @@ class HttpGateway:
     def get(self, digest: bytes, from_block: int) -> Answer:
         """Ask for a receipt; see ``Gateway``."""
         return self._ask("GET", f"/batches/{digest.hex()}?from={from_block}", None, {"Accept": RECEIPT_TYPE})
+
+    def consistency(self, old: int, new: int) -> Answer:
+        """Ask how a tree goes on; see ``Gateway``."""
+        return self._ask("GET", f"/consistency?old={old}&new={new}", None, {})
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         reply = self._source.ask(method, path, body, headers, MAX_ANSWER_BYTES)

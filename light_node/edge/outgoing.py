@@ -14,7 +14,6 @@ from ledger.errors import MissingError
 from ledger.strict_json import parse_json
 from light_node.edge.queue_tables import connect, read_leaves, transaction, translated
 from light_node.edge.receipt import VerifiedInclusion
-from light_node.trust import TrustedBlock
 
 _MAX_REASON = 500
 
@@ -145,10 +144,7 @@ class Outgoing:
             self._connection.execute(sql, (reason[:_MAX_REASON], digest))
 
     def delete(self, inclusion: VerifiedInclusion) -> None:
-        """Delete a batch that is proven on chain, and accept the head that it was proven at.
-
-        A batch that is gone already changes nothing.
-        """
+        """Delete a batch that is proven on chain; one that is gone already changes nothing."""
         with translated(self._path), transaction(self._connection):
             run = self._connection.execute
             row = run(
@@ -162,11 +158,6 @@ class Outgoing:
             run("DELETE FROM batch WHERE number = ?", (number,))
             run("UPDATE held SET readings = readings - ?, byte_count = byte_count - ?", (size, byte_count))
             run(_ADD, (key_id, subject, size, sequence, last_at_us, inclusion.attested_at, inclusion.block.number))
-            run("DELETE FROM head")
-            run(
-                "INSERT INTO head VALUES (?, ?, ?)",
-                (inclusion.block.number, inclusion.block.hash, inclusion.block.time),
-            )
 
     def key(self, key_id: str) -> PublicKey:
         """Return the public half of a key that signed here.
@@ -179,11 +170,14 @@ class Outgoing:
             raise MissingError(f"no key {key_id} signed for this queue")
         return parse_jwk(parse_json(row[0], what="JWK"))
 
-    def accepted(self) -> TrustedBlock | None:
-        """Return the last head that was accepted here, or None."""
+    def proven_up_to(self) -> int:
+        """Return the highest block that anything was deleted at; 0 where nothing was.
+
+        No memory of heads, which the light node's folder is: it shows where that was lost, or put back from a copy.
+        """
         with translated(self._path):
-            row = self._connection.execute("SELECT number, hash, time FROM head").fetchone()
-        return None if row is None else TrustedBlock(*row)
+            (block,) = self._connection.execute("SELECT coalesce(max(block_number), 0) FROM delivered").fetchone()
+        return int(block)
 
     def state(self) -> QueueState:
         """Return what the queue holds, and what it delivered."""

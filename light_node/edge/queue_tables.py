@@ -82,11 +82,6 @@ CREATE TABLE delivered (                 -- what was deleted after its inclusion
   block_number INTEGER NOT NULL,
   PRIMARY KEY (key_id, subject)
 ) WITHOUT ROWID;
-CREATE TABLE head (                      -- one row at most: the last head that was accepted
-  number INTEGER NOT NULL,
-  hash BLOB NOT NULL,
-  time INTEGER NOT NULL
-);
 INSERT INTO held VALUES (0, 0);
 """
 

@@ -9,28 +9,10 @@ from ledger.errors import InclusionError, StaleError
 from ledger.event import Json
 from ledger.proof.evidence_fields import encode_hexadecimal
 from light_node.edge.statement import VerifiedStatement
-from light_node.judgement import judge
-from light_node.trust import Trust, TrustedBlock
-from light_node.verdict import Account, EventReport, EventState, Mark, Outcome
+from light_node.trust import TrustedBlock
+from light_node.verdict import Account, EventReport, EventState, Mark, Outcome, Verdict
 
 KIND = "any.telemetry_batch"
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who reads receipts: the device, with what it believes.
-
-    Attributes:
-        trust: Its own trust file, never the gateway's.
-        organisation: Number of the member that enrolled it and attests for it.
-        now: Its clock, in seconds since 1970.
-        accepted: The last head that it accepted, or None.
-    """
-
-    trust: Trust
-    organisation: int
-    now: int
-    accepted: TrustedBlock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +23,7 @@ class VerifiedInclusion:
         digest: Of the statement, 32 bytes.
         attested_at: By the chain's clock, in seconds since 1970.
         lag_seconds: From the last reading, by the device's clock, to that; below 0 where the device's clock is ahead.
-        block: That everything was proven at; the head to accept from now on.
+        block: That everything was proven at.
     """
 
     digest: bytes
@@ -65,44 +47,40 @@ def batch_fields(statement: VerifiedStatement) -> dict[str, Json]:
     return fields
 
 
-def verify_receipt(data: bytes, statement: VerifiedStatement, reader: Reader) -> VerifiedInclusion:
+def verify_receipt(verdict: Verdict, statement: VerifiedStatement, organisation: int) -> VerifiedInclusion:
     """Prove that a batch is attested.
 
-    1. The evidence is verified by the whole numbered list of ``light_node.verify``: final, complete, fresh. Which asset
-       it is need not be shown: the subject is known here.
+    1. The evidence was verified by the whole numbered list of ``light_node.verify``: final, complete, fresh, and after
+       all that this device accepted before. Which asset it is need not be shown: the subject is known here.
     2. It is of the statement's subject.
     3. An event of it is this batch: of its kind, by the device's own organisation, opened, neither disputed nor
        contradicted, with all the fields of the statement.
 
     Args:
-        data: *Untrusted*; an evidence file.
+        verdict: On the receipt, by the device's own trust file and memory: see ``DeviceMemory.judge``.
         statement: Our own.
-        reader: What the device believes.
+        organisation: Number of the member that enrolled the device and attests for it.
 
     Raises:
-        StaleError: 1 is undetermined: not enough witnesses, too old, another chain than the trust file's.
+        StaleError: 1 is undetermined: not enough witnesses, too old, another chain than the trust file's, older than
+            what was accepted, or nothing that shows that it goes on from there.
         InclusionError: 1, 2 or 3 does not hold.
     """
-    account = _verify(data, statement, reader)  # 1, 2
-    attested_at = _attested_at(account, statement, reader.organisation)  # 3
-    if attested_at is None:
-        raise InclusionError("batch in the receipt", statement.digest, None)
-    return _inclusion(account, statement, attested_at)
+    return verify_receipts(verdict, statement, (), organisation)[0]
 
 
 def verify_receipts(
-    data: bytes, statement: VerifiedStatement, others: Iterable[VerifiedStatement], reader: Reader
+    verdict: Verdict, statement: VerifiedStatement, others: Iterable[VerifiedStatement], organisation: int
 ) -> list[VerifiedInclusion]:
     """As ``verify_receipt``, and prove whichever of some other batches of the same subject the receipt shows too."""
-    account = _verify(data, statement, reader)
-    found = [(one, _attested_at(account, one, reader.organisation)) for one in (statement, *others)]
-    if found[0][1] is None:
+    account = _verified(verdict, statement)  # 1, 2
+    found = [(one, _attested_at(account, one, organisation)) for one in (statement, *others)]
+    if found[0][1] is None:  # 3
         raise InclusionError("batch in the receipt", statement.digest, None)
     return [_inclusion(account, one, attested_at) for one, attested_at in found if attested_at is not None]
 
 
-def _verify(data: bytes, statement: VerifiedStatement, reader: Reader) -> Account:
-    verdict = judge(data, reader.trust, now=reader.now, accepted=reader.accepted, identity_required=False)
+def _verified(verdict: Verdict, statement: VerifiedStatement) -> Account:
     if verdict.outcome is Outcome.UNDETERMINED:  # 1
         raise StaleError(f"the receipt proves nothing here and now: {verdict.reason}")
     account = verdict.account

@@ -3,7 +3,8 @@
 ::
 
     queue = "queue.db"
-    trust = "trust.json"
+    trust = "trust.json"           # handed over at enrolment; needed until it is pinned in the folder
+    home = ".vinculum-light"       # optional: the light node's folder
     organisation = 1
     gateway = "https://edge.example"
 
@@ -43,10 +44,13 @@ from light_node.edge.attester import EdgeAsset
 from light_node.edge.batch import BatchLimits
 from light_node.edge.limits import MICROSECONDS, Limits, default_limits, parse_limits
 from light_node.edge.queue import QueueLimits
+from light_node.node import known_trust
+from light_node.state import StateFolder
 from light_node.trust import Trust, parse_trust
 
+HOME = ".vinculum-light"
 MAX_BYTES = 1024 * 1024
-_TOP = frozenset({"queue", "trust", "organisation", "gateway", "key", "assets", "batches", "limits", "can"})
+_TOP = frozenset({"queue", "trust", "home", "organisation", "gateway", "key", "assets", "batches", "limits", "can"})
 _FILE_KEY = frozenset({"file"})
 _HARDWARE_KEY = frozenset({"library", "token", "label", "pin_file"})
 
@@ -57,7 +61,8 @@ class Settings:
 
     Attributes:
         queue: Path of its queue.
-        trust: Its own trust file, read.
+        home: The light node's folder: what it accepted of the chain, and the trust file that is pinned.
+        trust: Its own trust file, read: the pinned one, or else the one that was handed over.
         organisation: Number of the member that enrolled it.
         gateway: URL of the receiver.
         key: ``file``, or ``library``, ``token``, ``label`` and ``pin_file``; paths are absolute.
@@ -69,6 +74,7 @@ class Settings:
     """
 
     queue: Path
+    home: Path
     trust: Trust
     organisation: int
     gateway: str
@@ -111,13 +117,15 @@ def read_limited(path: Path, most: int = MAX_BYTES) -> bytes:
 
 def _settings(table: Mapping[str, object], folder: Path) -> Settings:
     _members(table, _TOP, "")
-    trust = parse_trust(read_limited(folder / _text(table, "trust", "")))
+    home = folder / (_text(table, "home", "") if "home" in table else HOME)
+    trust = known_trust(StateFolder(home)) or parse_trust(read_limited(folder / _text(table, "trust", "")))
     limits = _members(table.get("limits", {}), frozenset({"table", "queue_readings", "queue_bytes"}), "/limits")
     batches = _members(table.get("batches", {}), frozenset({"readings", "bytes", "age_seconds"}), "/batches")
     usual, most = BatchLimits(), QueueLimits()
     can = _members(table.get("can", {}), frozenset({"dbc", "signals"}), "/can")
     return Settings(
         queue=folder / _text(table, "queue", ""),
+        home=home,
         trust=trust,
         organisation=_number(table, "organisation", "", None),
         gateway=_text(table, "gateway", ""),

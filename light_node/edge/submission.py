@@ -2,7 +2,7 @@
 
 ::
 
-    waiting ─ PUT ─ 202 ─ GET … 200 receipt ─ verified by our own trust file ─ deleted
+    waiting ─ PUT ─ 202 ─ GET … 200 receipt ─ verified by our own trust file and memory ─ deleted
                │                          └── proves nothing: kept, asked again
                ├── no answer, 408, 425, 429, 5xx: back off, again
                └── 4xx: kept with the reason, not sent again until somebody says so
@@ -14,14 +14,17 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
-from ledger.errors import RejectedError, SourceError, VerificationError
+from ledger.errors import MalformedError, RejectedError, RollbackError, SourceError, VerificationError
+from ledger.proof.tlog_text import parse_consistency_proof
 from light_node.back_off import BackOff
+from light_node.edge.device_memory import DeviceMemory
 from light_node.edge.gateway_client import Answer, Gateway
 from light_node.edge.outgoing import Outgoing, Waiting
-from light_node.edge.receipt import Reader, VerifiedInclusion, verify_receipts
+from light_node.edge.receipt import VerifiedInclusion, verify_receipts
 from light_node.edge.statement import VerifiedStatement, parse_statement, verify_statement
-from light_node.trust import Trust
+from light_node.state import StateFolder
 
 _OK, _ACCEPTED, _UNKNOWN = 200, 202, 404
 _AGAIN = frozenset({408, 425, 429})
@@ -38,6 +41,7 @@ class Round:
         pending: Batches that the gateway has, without a receipt that proves them yet.
         refused: Batches that the gateway will not have.
         problems: What went wrong, in words.
+        forks: Files in which two heads that contradict each other were kept.
         wait_s: How long the gateway asks to be left alone.
         failed: Whether to back off.
     """
@@ -46,6 +50,7 @@ class Round:
     pending: int = 0
     refused: int = 0
     problems: list[str] = field(default_factory=list)
+    forks: list[Path] = field(default_factory=list)
     wait_s: float = 0.0
     failed: bool = False
 
@@ -56,19 +61,23 @@ class Device:
 
     Attributes:
         organisation: Number of the member that enrolled it and runs the gateway.
-        trust: The device's own trust file.
+        state: The light node's folder: the device's own trust file, and what it accepted.
     """
 
     organisation: int
-    trust: Trust
+    state: StateFolder
 
 
 class Submitter:
     """Carries batches from a queue to a gateway. Of one thread."""
 
     def __init__(self, outgoing: Outgoing, gateway: Gateway, device: Device, clock: Callable[[], float] = time.time):
-        """Nothing is sent yet; ``clock`` is the device's, in seconds since 1970."""
-        self._outgoing, self._gateway, self._device, self._clock = outgoing, gateway, device, clock
+        """Nothing is sent yet; ``clock`` is the device's, in seconds since 1970.
+
+        Raises: MalformedError, where what the device remembers is damaged.
+        """
+        self._outgoing, self._gateway, self._clock = outgoing, gateway, clock
+        self._organisation, self._memory = device.organisation, DeviceMemory(device.state)
         self._sent: set[bytes] = set()
 
     def round(self) -> Round:
@@ -112,8 +121,7 @@ class Submitter:
     def _ask(self, waiting: Waiting) -> Answer:
         """Ask for the receipt of what was sent; send what was not, or what the gateway has forgotten."""
         if waiting.digest in self._sent:
-            accepted = self._outgoing.accepted()
-            answer = self._gateway.get(waiting.digest, 0 if accepted is None else accepted.number)
+            answer = self._gateway.get(waiting.digest, self._memory.height)
             if answer.status != _UNKNOWN:
                 return answer
             self._sent.discard(waiting.digest)
@@ -121,14 +129,36 @@ class Submitter:
         return self._gateway.put(waiting.digest, body)
 
     def _deliver(self, statement: VerifiedStatement, receipt: bytes, told: Round) -> None:
-        """Delete what a receipt proves: this batch, and others of the asset that it shows too."""
+        """Delete what a receipt proves: this batch, and others of the asset that it shows too.
+
+        Its head is remembered first, so that nothing is ever deleted by a head that is forgotten again.
+
+        Raises:
+            StaleError, InclusionError: See ``verify_receipt``.
+            RollbackError: Earlier batches were proven by a higher head, which the light node's folder has lost.
+        """
         self._sent.add(statement.digest)
-        device = self._device
-        reader = Reader(device.trust, device.organisation, int(self._clock()), self._outgoing.accepted())
-        for inclusion in verify_receipts(receipt, statement, islice(self._others(statement), _TOGETHER), reader):
+        judged = self._memory.judge(receipt, int(self._clock()), self._path)
+        told.forks += [] if judged.fork is None else [judged.fork]
+        others = islice(self._others(statement), _TOGETHER)
+        for inclusion in verify_receipts(judged.verdict, statement, others, self._organisation):
+            if inclusion.block.number < self._outgoing.proven_up_to():
+                raise RollbackError("block number", self._outgoing.proven_up_to(), inclusion.block.number)
             self._outgoing.delete(inclusion)
             self._sent.discard(inclusion.digest)
             told.delivered.append(inclusion)
+
+    def _path(self, old: int, new: int) -> tuple[bytes, ...] | None:
+        """Ask the gateway how one tree of blocks goes on from the other; what it proves, their roots decide."""
+        answer = self._gateway.consistency(old, new)
+        if answer.status == _UNKNOWN:
+            return None
+        if answer.status != _OK:
+            raise RejectedError(f"the gateway answered {answer.status}")
+        proof = parse_consistency_proof(answer.body)
+        if (proof.old, proof.new) != (old, new):
+            raise MalformedError("consistency proof", f"not from {old} to {new} blocks")
+        return proof.path
 
     def _others(self, statement: VerifiedStatement) -> Iterator[VerifiedStatement]:
         """Yield the other batches about the same asset that were sent."""

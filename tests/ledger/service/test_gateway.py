@@ -30,9 +30,10 @@ from ledger.service.read import AssetRecord
 from ledger.service.trust import make_trust
 from ledger.service.workspace import Workspace
 from light_node.edge.outgoing import Outgoing
-from light_node.edge.receipt import KIND, Reader, verify_receipt
+from light_node.edge.receipt import KIND, verify_receipt
 from light_node.edge.statement import parse_statement, verify_statement
 from light_node.judgement import judge
+from light_node.state import StateFolder
 from light_node.trust import encode_trust, parse_trust
 from light_node.verdict import EventState, Outcome
 from tests.ledger.service.conftest import birth, document, record
@@ -146,6 +147,23 @@ def test_readings_of_a_device_are_proven_on_chain_before_they_are_deleted(worksp
     assert fields[1]["previous_batch"] == fields[0]["batch_digest"]
 
 
+def test_a_device_goes_on_from_the_tree_that_it_remembers(workspace: Workspace, unit: Unit) -> None:
+    """The gateway proves to it, process after process, that each receipt's tree begins with the one before."""
+    sizes = []
+    with gateway(workspace) as url:
+        unit.point_to(url)
+        for km in (200, 201, 202):
+            unit.run("take", stdin=LINE % km)
+            sent = unit.run("send")
+            assert (sent.returncode, "is on chain" in sent.stderr) == (0, True), sent.stderr
+            memory = StateFolder(unit.folder / ".vinculum-light").memory()
+            assert memory is not None
+            assert memory.tree is not None
+            sizes.append(memory.tree.size)
+    assert sizes[0] < sizes[1] < sizes[2]
+    assert unit.status()["accepted_block"] == sizes[2] - 1
+
+
 def test_a_revoked_device_is_refused_and_keeps_its_readings(workspace: Workspace, unit: Unit) -> None:
     unit.run("take", stdin=LINE % 7)
     revoke_issuer_key(workspace, "maker", unit.thumbprint)
@@ -177,8 +195,9 @@ def test_a_batch_is_on_chain_once_though_the_recorder_died_in_between(workspace:
         assert GatewayRecorder(workspace, member, inbox).round()
         receipt = inbox.receipt(statement.digest)
     assert receipt is not None
-    reader = Reader(parse_trust((unit.folder / "trust.json").read_bytes()), member.organisation, int(time.time()))
-    assert verify_receipt(receipt.data, statement, reader).digest == statement.digest
+    trust = parse_trust((unit.folder / "trust.json").read_bytes())
+    verdict = judge(receipt.data, trust, now=int(time.time()), identity_required=False)
+    assert verify_receipt(verdict, statement, member.organisation).digest == statement.digest
     assert sum(entry.kind.name == KIND for entry in workspace.reader().history(unit.asset)) == 1
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from ledger.credential.jose import PublicKey
 from ledger.errors import MissingError, NotAuthorisedError, UnknownAssetError
+from ledger.proof.merkle import MemoryTree, consistency_path, leaf_hash, root_of, verify_consistency
+from ledger.proof.tlog_text import parse_consistency_proof
 from ledger.service import gateway_inbox
 from ledger.service.gateway_answers import RECEIPT_S, GatewayAnswers
 from ledger.service.gateway_inbox import Inbox, KeptReceipt, State
@@ -18,6 +20,7 @@ from light_node.edge.statement import VerifiedStatement, digest_statement
 from tests.light_node.edge.making import KEY, LOG, OTHER_KEY, SUBJECT, chained, joined, leaves_of, signed, stated
 
 CHAIN = chained(4)
+TREE = MemoryTree([leaf_hash(bytes((number,)) * 32) for number in range(20)])
 NOW = 1_800_000_000
 
 
@@ -33,6 +36,11 @@ class Everybody:
         if subject != SUBJECT:
             raise UnknownAssetError("no such asset")
         return LOG
+
+    def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        if new > TREE.size:
+            raise MissingError("the index does not reach that far")
+        return consistency_path(TREE, old, new)
 
 
 class Keyless(Everybody):
@@ -152,6 +160,17 @@ def test_a_key_whose_document_cannot_be_had_is_refused(inbox: Inbox) -> None:
     ("method", "target", "status"),
     [
         ("GET", "/", 404),
+        ("GET", "/consistency", 404),
+        ("GET", "/consistency?old=3", 404),
+        ("GET", "/consistency?old=0&new=3", 404),
+        ("GET", "/consistency?old=03&new=5", 404),
+        ("GET", "/consistency?new=5&old=3", 404),
+        ("GET", "/consistency?old=3&new=5&new=6", 404),
+        ("GET", "/consistency?old=3&new=" + "9" * 17, 404),
+        ("GET", "/consistency?old=-1&new=5", 404),
+        ("GET", "/consistency?old=5&new=3", 400),
+        ("GET", "/consistency?old=5&new=21", 404),
+        ("PUT", "/consistency?old=3&new=5", 404),
         ("GET", "/batches/", 404),
         ("GET", "/batches/" + "0" * 63, 404),
         ("GET", "/batches/" + "A" * 64, 404),
@@ -203,6 +222,14 @@ def test_a_receipt_is_handed_out_while_it_is_fresh_and_high_enough(inbox: Inbox)
     inbox.give([CHAIN[0].digest], KeptReceipt(9, NOW, b"newer"), 0)
     now[0] += RECEIPT_S + 1
     assert get(gateway, CHAIN[0]).status == 202
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, 20), (7, 13), (16, 20), (20, 20)])
+def test_how_the_tree_goes_on_is_proven(gateway: GatewayAnswers, old: int, new: int) -> None:
+    answer = gateway.answer(Request("GET", f"/consistency?old={old}&new={new}"))
+    proof = parse_consistency_proof(answer.body)
+    assert (answer.status, proof.old, proof.new) == (200, old, new)
+    verify_consistency(old, new, root_of(TREE, old), root_of(TREE, new), proof.path)
 
 
 def test_old_receipts_are_forgotten_and_made_again_when_asked_for(gateway: GatewayAnswers, inbox: Inbox) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from ledger.credential.jose import parse_jwk
 from ledger.errors import ConfigurationError, UnreachableError
+from light_node.edge.device_memory import open_folder
 from light_node.edge.opening import open_can
 from light_node.edge.outgoing import Outgoing
 from light_node.edge.settings import load_settings
@@ -94,6 +95,7 @@ def test_sending_refused_batches_and_trying_them_again(folder: Path, honest: Wor
         assert refused["reason"] == "403: unknown device"
         assert edge(folder, "send").returncode == 1
         assert len(told.asked) == 1
+        (folder / "trust.json").unlink()  # it is pinned by now
         edge(folder, "retry")
         edge(folder, "send")
         assert len(told.asked) == 2
@@ -127,6 +129,9 @@ def test_the_command_needs_nothing_of_the_extras(folder: Path) -> None:
         ('queue = "queue.db"', ""),
         ('trust = "trust.json"', 'trust = "nothing.json"'),
         ('trust = "trust.json"', 'trust = "pack.dbc"'),
+        ('trust = "trust.json"', ""),
+        ('trust = "trust.json"', 'trust = "trust.json"\nhome = ""'),
+        ('trust = "trust.json"', 'trust = "trust.json"\nhome = 7'),
         ("organisation = 1", "organisation = 0"),
         ("organisation = 1", "organisation = true"),
         ("organisation = 1", 'organisation = "maker"'),
@@ -149,6 +154,28 @@ def test_settings_out_of_their_form_are_refused(folder: Path, old: str, new: str
     text = (folder / "edge.toml").read_text()
     assert old in text
     (folder / "edge.toml").write_text(text.replace(old, new))
+    with pytest.raises(ConfigurationError):
+        load_settings(folder / "edge.toml")
+
+
+def test_the_pinned_trust_file_counts_and_the_other_is_needed_no_more(folder: Path, honest: World) -> None:
+    pinned = honest.chain.trust(maximum_age_seconds=77)
+    assert load_settings(folder / "edge.toml").trust != pinned
+    open_folder(folder / ".vinculum-light", pinned)
+    (folder / "trust.json").unlink()
+    assert load_settings(folder / "edge.toml").trust == pinned
+    text = (folder / "edge.toml").read_text()
+    (folder / "edge.toml").write_text(text.replace('trust = "trust.json"', 'home = "elsewhere"'))
+    with pytest.raises(ConfigurationError, match="/trust"):
+        load_settings(folder / "edge.toml")
+    open_folder(folder / "elsewhere", pinned)
+    assert load_settings(folder / "edge.toml").trust == pinned
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}"])
+def test_a_pinned_trust_file_that_is_damaged_is_not_replaced_by_the_other(folder: Path, damage: bytes) -> None:
+    (folder / ".vinculum-light").mkdir()
+    (folder / ".vinculum-light" / "trust.json").write_bytes(damage)
     with pytest.raises(ConfigurationError):
         load_settings(folder / "edge.toml")
 

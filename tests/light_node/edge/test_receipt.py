@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 from ledger.errors import InclusionError, StaleError, VerificationError
 from ledger.proof.evidence import encode_evidence
-from light_node.edge.receipt import KIND, Reader, batch_fields, verify_receipt
+from light_node.edge.receipt import KIND, VerifiedInclusion, batch_fields, verify_receipt
 from light_node.edge.statement import VerifiedStatement
-from light_node.trust import TrustedBlock
+from light_node.judgement import judge
+from light_node.trust import Trust, TrustedBlock
 from tests.light_node.edge.making import OTHER_KEY, chained, signed, stated
 from tests.simulator.chain import CHAIN_ID
 from tests.simulator.world import MAKER, WORKSHOP, World
@@ -25,6 +26,21 @@ def statements(world: World, count: int = 2) -> list[VerifiedStatement]:
         last = (world.chain.time - 90) * 1_000_000
         chain.append(signed(told, first_at_us=last - 5, last_at_us=last))
     return chain
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A device, with what it believes."""
+
+    trust: Trust
+    organisation: int
+    now: int
+    accepted: TrustedBlock | None = None
+
+
+def prove(data: bytes, statement: VerifiedStatement, reader: Reader) -> VerifiedInclusion:
+    verdict = judge(data, reader.trust, now=reader.now, accepted=reader.accepted, identity_required=False)
+    return verify_receipt(verdict, statement, reader.organisation)
 
 
 def reader(world: World, **changes: object) -> Reader:
@@ -43,7 +59,7 @@ def test_an_attested_batch_is_proven_with_its_lag(world: World) -> None:
     data = world.chain.file(world.battery)
     block = world.chain.blocks[-1]
     for place, statement in enumerate((first, second)):
-        inclusion = verify_receipt(data, statement, reader(world))
+        inclusion = prove(data, statement, reader(world))
         assert inclusion.digest == statement.digest
         assert inclusion.lag_seconds == 90 + 60 * place
         assert inclusion.block == TrustedBlock(block.number, block.hash, block.time)
@@ -55,16 +71,16 @@ def test_everything_else_may_be_withheld(world: World) -> None:
     record(world, second)
     place = len(world.battery.history)
     data = world.chain.file(world.battery, withheld=range(1, place))
-    assert verify_receipt(data, second, reader(world)).digest == second.digest
+    assert prove(data, second, reader(world)).digest == second.digest
     with pytest.raises(InclusionError, match="batch in the receipt"):
-        verify_receipt(data, first, reader(world))
+        prove(data, first, reader(world))
 
 
 def test_a_batch_that_is_not_attested_is_refused(world: World) -> None:
     first, second = statements(world)
     record(world, first)
     with pytest.raises(InclusionError, match="batch in the receipt"):
-        verify_receipt(world.chain.file(world.battery), second, reader(world))
+        prove(world.chain.file(world.battery), second, reader(world))
 
 
 @pytest.mark.parametrize(
@@ -86,14 +102,14 @@ def test_an_event_that_says_something_else_of_the_batch_is_refused(world: World,
     second = statements(world)[1]
     record(world, second, **changes)
     with pytest.raises(InclusionError, match="batch in the receipt"):
-        verify_receipt(world.chain.file(world.battery), second, reader(world))
+        prove(world.chain.file(world.battery), second, reader(world))
 
 
 def test_a_first_batch_that_is_given_a_predecessor_is_refused(world: World) -> None:
     (first,) = statements(world, 1)
     record(world, first, previous_batch="0x" + "00" * 32)
     with pytest.raises(InclusionError):
-        verify_receipt(world.chain.file(world.battery), first, reader(world))
+        prove(world.chain.file(world.battery), first, reader(world))
 
 
 def test_another_member_or_kind_does_not_count(world: World) -> None:
@@ -101,7 +117,7 @@ def test_another_member_or_kind_does_not_count(world: World) -> None:
     record(world, first, WORKSHOP)
     world.chain.record(world.battery, MAKER, "any.sensor_report", readings=[], **batch_fields(first))
     with pytest.raises(InclusionError, match="batch in the receipt"):
-        verify_receipt(world.chain.file(world.battery), first, reader(world))
+        prove(world.chain.file(world.battery), first, reader(world))
 
 
 def test_an_event_that_is_not_opened_does_not_count(world: World) -> None:
@@ -110,20 +126,20 @@ def test_an_event_that_is_not_opened_does_not_count(world: World) -> None:
     place = len(world.battery.history)
     for choice in ({"withheld": [place]}, {"hidden": [place]}, {"shown": {place: ["root", "size", "sequence"]}}):
         with pytest.raises(InclusionError, match="batch in the receipt"):
-            verify_receipt(world.chain.file(world.battery, **choice), first, reader(world))
+            prove(world.chain.file(world.battery, **choice), first, reader(world))
 
 
 def test_a_receipt_about_another_asset_is_refused(world: World) -> None:
     (first,) = statements(world, 1)
     world.chain.record(world.vehicle, MAKER, KIND, **batch_fields(first))
     with pytest.raises(InclusionError, match="subject"):
-        verify_receipt(world.chain.file(world.vehicle), first, reader(world))
+        prove(world.chain.file(world.vehicle), first, reader(world))
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"<html>503</html>", b'{"type":"application/problem+json"}'])
 def test_what_is_no_evidence_is_refused(world: World, data: bytes) -> None:
     with pytest.raises(InclusionError, match="malformed"):
-        verify_receipt(data, chained(1)[0], reader(world))
+        prove(data, chained(1)[0], reader(world))
 
 
 def test_evidence_that_leaves_an_event_out_is_refused(world: World) -> None:
@@ -133,7 +149,7 @@ def test_evidence_that_leaves_an_event_out_is_refused(world: World) -> None:
     shorter = replace(evidence, history=evidence.history[:1] + evidence.history[2:])
     count = replace(shorter.segments[0], entries=len(shorter.history))
     with pytest.raises(InclusionError, match=r"refuted|malformed"):
-        verify_receipt(encode_evidence(replace(shorter, segments=(count,))), first, reader(world))
+        prove(encode_evidence(replace(shorter, segments=(count,))), first, reader(world))
 
 
 def test_every_changed_byte_is_refused(world: World) -> None:
@@ -143,7 +159,7 @@ def test_every_changed_byte_is_refused(world: World) -> None:
     for place in range(0, len(data), 997):
         changed = data[:place] + bytes((data[place] ^ 1,)) + data[place + 1 :]
         with pytest.raises(VerificationError):
-            verify_receipt(changed, first, reader(world))
+            prove(changed, first, reader(world))
 
 
 def test_too_few_witnesses_another_chain_and_old_blocks_prove_nothing_here_and_now(world: World) -> None:
@@ -160,5 +176,5 @@ def test_too_few_witnesses_another_chain_and_old_blocks_prove_nothing_here_and_n
         {"accepted": later},
     ):
         with pytest.raises(StaleError):
-            verify_receipt(data, first, reader(world, **changes))
-    verify_receipt(data, first, reader(world))
+            prove(data, first, reader(world, **changes))
+    prove(data, first, reader(world))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,64 +12,15 @@ import pytest
 from ledger.errors import ConfigurationError, SourceTimeoutError, TooLargeError, UnreachableError
 from light_node.back_off import BackOff
 from light_node.edge.attester import EdgeAsset
-from light_node.edge.batch import verify_readings
 from light_node.edge.gateway_client import HttpGateway
 from light_node.edge.outgoing import Outgoing
 from light_node.edge.queue import Queue
-from light_node.edge.receipt import KIND, batch_fields
-from light_node.edge.statement import VerifiedStatement, parse_statement, verify_statement
-from light_node.edge.submission import Device, Round, Submitter, submit
+from light_node.edge.statement import VerifiedStatement
+from light_node.edge.submission import Round, submit
 from tests.light_node.edge.gateway_double import Told, serving
 from tests.light_node.edge.making import KEY, LOG, NOW_US, OTHER_KEY, SECOND, attester, reading
-from tests.simulator.chain import Asset
+from tests.light_node.edge.receiver import WAIT, Receiver, Reply, fill, submitter
 from tests.simulator.world import MAKER, World
-
-Reply = tuple[int, bytes, dict[str, str]] | None
-WAIT: Reply = (202, b"", {})
-
-
-class Receiver:
-    """An honest gateway over the simulator's chain; ``before`` may answer in its place."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.before: Callable[[str, VerifiedStatement | None], Reply | str] = lambda *_: "go on"
-        self.taken: dict[str, VerifiedStatement] = {}
-        self.attested: set[str] = set()
-        self.bodies = 0
-
-    def answer(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Reply:
-        digest = path.split("/batches/")[1].split("?", maxsplit=1)[0]
-        statement = None
-        if method == "PUT":
-            assert headers["Idempotency-Key"] == f'"{digest}"'
-            self.bodies += 1
-            text, readings = body.split(b"\n", 1)
-            raw = parse_statement(text.decode())
-            key = next(key for key in (KEY, OTHER_KEY) if key.public.key_id == raw.key_id)
-            statement = verify_statement(raw, key.public)
-            assert statement.digest.hex() == digest
-            verify_readings(statement, readings)
-        early = self.before(method, statement)
-        if not isinstance(early, str):
-            return early
-        if statement is not None:
-            self.taken[digest] = statement
-        return self.receipt(digest) if digest in self.taken else (404, b"", {})
-
-    def attest(self, digest: str) -> None:
-        """Put a batch on chain, once."""
-        if digest not in self.attested:
-            self.attested.add(digest)
-            self.world.chain.record(self.asset(digest), MAKER, KIND, **batch_fields(self.taken[digest]))
-
-    def asset(self, digest: str) -> Asset:
-        subject = self.taken[digest].statement.subject
-        return next(one for one in (self.world.battery, self.world.vehicle) if one.subject == subject)
-
-    def receipt(self, digest: str) -> Reply:
-        self.attest(digest)
-        return 200, self.world.chain.file(self.asset(digest)), {}
 
 
 @pytest.fixture
@@ -90,12 +41,6 @@ def outgoing(path: Path, receiver: Receiver) -> Iterator[Outgoing]:
         yield opened
 
 
-def fill(path: Path, world: World, numbers: range) -> None:
-    with Queue(path) as queue:
-        device, asset = attester(queue), EdgeAsset(world.battery.subject, LOG)
-        device.take(asset, [reading(n, taken_at_us=NOW_US - 7200 * SECOND + n) for n in numbers])
-
-
 @pytest.fixture
 def told(receiver: Receiver) -> Told:
     return Told(receiver.answer)
@@ -105,11 +50,6 @@ def told(receiver: Receiver) -> Told:
 def url(told: Told) -> Iterator[str]:
     with serving(told) as address:
         yield address
-
-
-def submitter(outgoing: Outgoing, url: str, world: World, organisation: int = MAKER) -> Submitter:
-    device = Device(organisation, world.chain.trust())
-    return Submitter(outgoing, HttpGateway(url, timeout_s=5), device, clock=lambda: world.chain.time + 600)
 
 
 def finish(outgoing: Outgoing, url: str, world: World) -> list[float]:
@@ -133,7 +73,7 @@ def test_batches_are_deleted_after_their_proof(outgoing: Outgoing, url: str, rec
     (delivered,) = outgoing.state().delivered
     assert (delivered.batches, delivered.readings) == (3, 12)
     assert delivered.lag_seconds > 3600
-    assert outgoing.accepted() is not None
+    assert outgoing.proven_up_to() == delivered.block_number > 0
 
 
 def test_a_receipt_that_comes_later_is_asked_for_without_sending_again(
