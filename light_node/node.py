@@ -124,4 +124,4 @@ def _is_fork(verdict: Verdict) -> bool:
 
 def known_trust(state: StateFolder) -> Trust | None:
     """The pinned trust file, or None where there is none yet."""
-    return state.trust() if (state.folder / "trust.json").exists() else None
+    return state.trust() if state.is_pinned() else None

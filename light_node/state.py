@@ -3,10 +3,12 @@
 ::
 
     folder/
-      trust.json      pinned by a person, after comparing its fingerprint
+      trust.json      pinned by a person, after comparing its fingerprint, or by a succession
+      lineage.json    trust files before it, and successions; written before ``trust.json``; see ``kept_lineage``
       head.json       see ``light_node.memory``; replaced as a whole, flushed before anybody is told
       follow.json     what ``vinculum-light run`` told last; see ``light_node.run.record``
-      forks/*.json    heads that contradict each other, with both sets of signatures; never removed here
+      forks/*.json    heads, or successions (``succession-*``), that contradict each other, with both sets of
+                      signatures; never removed here
       lock            held by whoever judges; a crash releases it
 """
 
@@ -25,7 +27,8 @@ from light_node.trust import Trust, encode_trust, parse_trust
 
 LOCK_TIMEOUT_S = 10.0
 MAX_FOLLOW_BYTES = 16 * 1024 * 1024
-_TRUST, _HEAD, _FOLLOW, _FORKS, _LOCK = "trust.json", "head.json", "follow.json", "forks", "lock"
+FORKS = "forks"
+_TRUST, _HEAD, _FOLLOW, _LOCK = "trust.json", "head.json", "follow.json", "lock"
 
 
 class StateFolder:
@@ -38,7 +41,7 @@ class StateFolder:
     def make(self) -> None:
         """Make the folder, for this user alone, where there is none."""
         with files.disk_errors(self.folder):
-            (self.folder / _FORKS).mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self.folder / FORKS).mkdir(parents=True, exist_ok=True, mode=0o700)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -51,6 +54,10 @@ class StateFolder:
         with files.exclusive(self.folder / _LOCK, LOCK_TIMEOUT_S):
             yield
 
+    def is_pinned(self) -> bool:
+        """Whether a trust file is there, damaged or not."""
+        return (self.folder / _TRUST).exists()
+
     def trust(self) -> Trust:
         """The pinned trust file.
 
@@ -58,51 +65,55 @@ class StateFolder:
             ConfigurationError: None is pinned.
             MalformedError: It is damaged.
         """
-        data = self._read(_TRUST, MAX_TRUST_BYTES)
+        data = self.read(_TRUST, MAX_TRUST_BYTES)
         if data is None:
             raise ConfigurationError(f"no trust file is pinned in {self.folder}: run `vinculum-light trust pin`")
         return parse_trust(data)
 
     def pin(self, trust: Trust) -> None:
         """Pin a trust file in place of the one that is there."""
-        self._replace(self.folder / _TRUST, encode_trust(trust))
+        self.replace(self.folder / _TRUST, encode_trust(trust))
 
     def memory(self) -> Memory | None:
         """What was accepted last, or None where nothing ever was.
 
         Raises: MalformedError, where it is damaged: then nobody knows what was accepted, and a person has to look.
         """
-        data = self._read(_HEAD, MAX_BYTES)
+        data = self.read(_HEAD, MAX_BYTES)
         return None if data is None else parse_memory(data)
 
     def remember(self, memory: Memory) -> None:
         """Keep a memory in place of the one that is there."""
-        self._replace(self.folder / _HEAD, encode_memory(memory))
+        self.replace(self.folder / _HEAD, encode_memory(memory))
 
     def followed(self) -> bytes | None:
         """What a run told last, or None where there was none.
 
         Raises: MalformedError, where it is too long to be that.
         """
-        return self._read(_FOLLOW, MAX_FOLLOW_BYTES)
+        return self.read(_FOLLOW, MAX_FOLLOW_BYTES)
 
     def keep_followed(self, data: bytes) -> None:
         """Keep what a run told in place of what is there."""
-        self._replace(self.folder / _FOLLOW, data)
+        self.replace(self.folder / _FOLLOW, data)
 
     def keep_fork(self, chain_id: int, first: SignedHead, second: SignedHead) -> Path:
         """Keep two heads that contradict each other; the same two once."""
         data = encode_fork(chain_id, first, second)
-        path = self.folder / _FORKS / f"{hashlib.sha256(data).hexdigest()[:32]}.json"
+        path = self.folder / FORKS / f"{hashlib.sha256(data).hexdigest()[:32]}.json"
         if not path.exists():
-            self._replace(path, data)
+            self.replace(path, data)
         return path
 
     def forks(self) -> list[Path]:
         """The forks that were seen."""
-        return sorted((self.folder / _FORKS).glob("*.json"))
+        return sorted((self.folder / FORKS).glob("*.json"))
 
-    def _read(self, name: str, most: int) -> bytes | None:
+    def read(self, name: str, most: int) -> bytes | None:
+        """A file of the folder, or None where there is none.
+
+        Raises: MalformedError, where it is longer than ``most``.
+        """
         with files.disk_errors(self.folder):
             try:
                 with (self.folder / name).open("rb") as stream:
@@ -113,6 +124,7 @@ class StateFolder:
             raise MalformedError(name, f"over {most} bytes")
         return data
 
-    def _replace(self, path: Path, data: bytes) -> None:
+    def replace(self, path: Path, data: bytes) -> None:
+        """Put a file of the folder in place of the one that is there."""
         with files.disk_errors(self.folder):
             files.replace_durably(path, data)

@@ -78,8 +78,13 @@ class Trust:
 
     def fingerprint(self) -> str:
         """Return the fingerprint that two members read to each other: SHA-256 of the file, in groups of four."""
-        text = hashlib.sha256(_canonical(self)).hexdigest()
-        return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
+        return grouped(hashlib.sha256(_canonical(self)).digest())
+
+
+def grouped(digest: bytes) -> str:
+    """Return a fingerprint as people read it, in groups of four."""
+    text = digest.hex()
+    return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
 _read = FieldReader("trust file")

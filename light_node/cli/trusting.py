@@ -5,23 +5,30 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ledger.errors import ConfigurationError, RollbackError, UntrustedError
+from ledger.errors import ConfigurationError, UntrustedError
 from ledger.event import Json
 from ledger.proof.evidence_fields import encode_hexadecimal
 from light_node.anchoring import anchor_anew
 from light_node.cli.files import read_limited
 from light_node.cli.output import Output
 from light_node.http_source import HttpSource
+from light_node.kept_lineage import is_conflict
 from light_node.memory import Memory
 from light_node.node import known_trust
 from light_node.state import StateFolder
-from light_node.trust import MAX_BYTES, Trust, parse_trust
+from light_node.succeeding import rotate_by_person, rotate_by_succession, show_succession
+from light_node.succession import MAX_BYTES as MAX_NOTE_BYTES
+from light_node.succession import SignedSuccession, parse_succession
+from light_node.trust import MAX_BYTES, Trust, grouped, parse_trust
 from light_node.trust_words import trust_value
 from light_node.verdict import time_text
 
+_FORK = "two heads that contradict each other"
+_CONFLICT = "two successions of one trust file that contradict each other"
 _FINGERPRINT = "read out by somebody you trust, not by whoever gave you the file"
 
 
@@ -29,11 +36,18 @@ def register(commands: Any, common: argparse.ArgumentParser) -> None:
     """Add the commands."""
     trust = commands.add_parser("trust", help="the trust file").add_subparsers(required=True, metavar="COMMAND")
     pin = trust.add_parser("pin", parents=[common], help="pin a trust file in a new node")
+    pin.add_argument("file", type=Path, help="trust file")
+    pin.add_argument("--fingerprint", required=True, help=f"its fingerprint, {_FINGERPRINT}")
+    pin.set_defaults(run=_pin)
     rotate = trust.add_parser("rotate", parents=[common], help="put another trust file in place of the pinned one")
-    for parser, run in ((pin, _pin), (rotate, _rotate)):
-        parser.add_argument("file", type=Path, help="trust file")
-        parser.add_argument("--fingerprint", required=True, help=f"its fingerprint, {_FINGERPRINT}")
-        parser.set_defaults(run=run)
+    rotate.add_argument("file", type=Path, help="trust file")
+    word = rotate.add_mutually_exclusive_group(required=True)
+    word.add_argument("--fingerprint", help=f"its fingerprint, {_FINGERPRINT}")
+    word.add_argument("--succession", type=Path, help="what witnesses of the pinned one signed", metavar="NOTE")
+    rotate.set_defaults(run=_rotate)
+    shown = trust.add_parser("succession", parents=[common], help="remember a succession, and what contradicts it")
+    shown.add_argument("note", type=Path, help="what witnesses signed")
+    shown.set_defaults(run=_succession)
     for name, run, text in (("show", _show, "what it says"), ("fingerprint", _fingerprint, "what members compare")):
         parser = trust.add_parser(name, parents=[common], help=text)
         parser.add_argument("file", type=Path, nargs="?", help="trust file; the pinned one by default")
@@ -54,30 +68,47 @@ def _pin(chosen: argparse.Namespace, output: Output) -> int:
             raise ConfigurationError(
                 f"another trust file is pinned in {state.folder}: use `vinculum-light trust rotate`"
             )
-        state.pin(trust)
-    return _say_pinned(output, state, trust)
+        return _by_person(output, state, trust)
 
 
 def _rotate(chosen: argparse.Namespace, output: Output) -> int:
-    """The new file must be of the same chain and contracts, and not begin before what was accepted.
-
-    Its keys may be others: that is what a rotation is for, and why a person compares the fingerprint.
-    """
-    trust, state = _compared(chosen), StateFolder(chosen.home)
+    """By a fingerprint that a person compared, or by a succession that witnesses of the pinned one signed."""
+    state = StateFolder(chosen.home)
+    if chosen.succession is None:
+        trust = _compared(chosen)
+        with state.alone():
+            state.trust()  # there is one to be replaced
+            return _by_person(output, state, trust)
+    trust, signed = _named(chosen), _read_succession(chosen.succession)
     with state.alone():
-        _check_succession(state.trust(), trust, state.memory())
-        state.pin(trust)
+        verified = rotate_by_succession(state, trust, signed, int(time.time()))
+    return _say_pinned(output, state, trust, verified.witnesses)
+
+
+def _by_person(output: Output, state: StateFolder, trust: Trust) -> int:
+    if not rotate_by_person(state, trust):
+        output.warn("which trust files and successions were there before could not be read, and is forgotten")
     return _say_pinned(output, state, trust)
 
 
-def _check_succession(before: Trust, after: Trust, memory: Memory | None) -> None:
-    if (after.chain_id, after.consortium) != (before.chain_id, before.consortium):
-        raise UntrustedError("the new trust file is of another chain or another consortium")
-    if after.trusted_block.number < before.trusted_block.number:
-        raise RollbackError("trusted block", before.trusted_block.number, after.trusted_block.number)
-    block = after.trusted_block
-    if memory is not None and block.number == memory.block.number and block.hash != memory.block.hash:
-        raise UntrustedError(f"the new trust file has another block {block.number} than the one that was accepted")
+def _succession(chosen: argparse.Namespace, output: Output) -> int:
+    state, signed = StateFolder(chosen.home), _read_succession(chosen.note)
+    with state.alone():
+        shown = show_succession(state, signed)
+    statement, conflict = shown.verified.statement, None if shown.conflict is None else str(shown.conflict)
+    signers = ", ".join(shown.verified.witnesses)
+    lines = [f"from {grouped(statement.old)}", f"to   {grouped(statement.new)}", f"signed by {signers}"]
+    lines.append("this node took it" if shown.taken else "this node did not take it")
+    if conflict is not None:
+        lines.append(f"{_CONFLICT}: {conflict}")
+    value: dict[str, Json] = {"old": grouped(statement.old), "new": grouped(statement.new), "conflict": conflict}
+    value |= {"witnesses": [*shown.verified.witnesses], "taken": shown.taken}
+    output.result(value, "\n".join(lines))
+    return 0 if conflict is None else 1
+
+
+def _read_succession(path: Path) -> SignedSuccession:
+    return parse_succession(read_limited(path, MAX_NOTE_BYTES, "succession"))
 
 
 def _compared(chosen: argparse.Namespace) -> Trust:
@@ -87,9 +118,12 @@ def _compared(chosen: argparse.Namespace) -> Trust:
     return trust
 
 
-def _say_pinned(output: Output, state: StateFolder, trust: Trust) -> int:
-    value: dict[str, Json] = {"home": str(state.folder), "fingerprint": trust.fingerprint()}
-    output.result(value, f"pinned in {state.folder}\nfingerprint {trust.fingerprint()}")
+def _say_pinned(output: Output, state: StateFolder, trust: Trust, witnesses: Sequence[str] = ()) -> int:
+    value: dict[str, Json] = {"home": str(state.folder), "fingerprint": trust.fingerprint(), "by": [*witnesses]}
+    lines = [f"pinned in {state.folder}", f"fingerprint {trust.fingerprint()}"]
+    if witnesses:
+        lines.append(f"by a succession that {', '.join(witnesses)} signed")
+    output.result(value, "\n".join(lines))
     return 0
 
 
@@ -117,7 +151,7 @@ def _state(chosen: argparse.Namespace, output: Output) -> int:
     state = StateFolder(chosen.home)
     memory, forks = state.memory(), state.forks()
     text = "nothing was accepted yet" if memory is None else _memory_text(memory)
-    lines = [text, *(f"two heads that contradict each other: {path}" for path in forks)]
+    lines = [text, *(f"{_CONFLICT if is_conflict(path) else _FORK}: {path}" for path in forks)]
     output.result(
         {"head": None if memory is None else _memory_value(memory), "forks": [str(path) for path in forks]},
         "\n".join(lines),

@@ -30,7 +30,7 @@ METRICS: Mapping[str, Metric] = {
     "last_success_time_seconds": Metric(GAUGE, "When evidence was last verified, since the epoch."),
     "last_round_time_seconds": Metric(GAUGE, "When all assets were last asked for, since the epoch."),
     "rounds_total": Metric(COUNTER, "Rounds that were finished."),
-    "forks": Metric(GAUGE, "Pairs of signed heads that contradict each other, kept in the state."),
+    "forks": Metric(GAUGE, "Pairs of signed heads or successions that contradict each other, kept in the state."),
     "verdicts_total": Metric(COUNTER, "Evidence files that were judged, by outcome.", ("outcome",)),
     "changes_total": Metric(COUNTER, "Changes that were told, by what changed.", ("change",)),
     "asset_verified": Metric(GAUGE, "Whether the asset is verified now: 1 or 0.", ("asset",)),

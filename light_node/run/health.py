@@ -36,7 +36,7 @@ class Health:
 def health_of(record: Record, names: Iterable[str], forks: int, now: int, healthy_s: float) -> Health:
     """Tell how a run is.
 
-    1. Signed heads that contradict each other, or an asset that every source refutes: refuted.
+    1. Signed heads or successions that contradict each other, or an asset that every source refutes: refuted.
     2. No round was finished or no evidence verified lately, or an asset is not verified: undetermined.
 
     Args:
@@ -49,7 +49,7 @@ def health_of(record: Record, names: Iterable[str], forks: int, now: int, health
     found = [(name, record.assets.get(name)) for name in names]
     refuted = [f"{name}: {one.reason}" for name, one in found if one is not None and one.outcome is Outcome.REFUTED]
     if forks:
-        refuted.insert(0, f"{forks} pairs of signed heads contradict each other")
+        refuted.insert(0, f"{forks} pairs of signed statements contradict each other")
     if refuted:  # 1
         return Health(1, tuple(refuted[:MAX_REASONS]))
     open_ones = [

@@ -47,13 +47,17 @@ from ledger.service.export.archive import Archive, BagWriter
 from ledger.strict_json import canonical_json, parse_json
 from light_node.heads import TreeHead
 from light_node.judgement import judge
+from light_node.lineage import encode_conflict, encode_lineage, parse_conflict, parse_lineage
 from light_node.memory import Memory, SignedHead, encode_fork, encode_memory, parse_fork, parse_memory
 from light_node.qbft.rotation import Rotation, SetStatement, encode_rotation, parse_rotation
+from light_node.succession import encode_succession, parse_succession, verify_succession
 from light_node.trust import encode_trust, parse_trust
 from light_node.verdict import Outcome
 from tests.fuzz.damage import Target
 from tests.ledger.proof.vectors import FOLDER, octets
+from tests.light_node import successions
 from tests.light_node.conformance.test_any_line import VALID, assert_one_answer_a_line
+from tests.light_node.test_lineage import CONFLICT, LINEAGE
 from tests.simulator.world import make_world
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -110,6 +114,14 @@ def _judged(data: bytes) -> None:
     """Judged, and verified only if it is the very file: every bit of evidence is under some proof."""
     verdict = judge(data, TRUST, now=WORLD.chain.time)
     assert verdict.outcome is not Outcome.VERIFIED or data == CAR
+
+
+def _succeeded(data: bytes) -> None:
+    """Read, and taken only if what is signed is the very text: further lines of strangers may stand below it."""
+    signed = parse_succession(data)
+    assert encode_succession(signed) == data
+    verify_succession(successions.A, successions.B, signed)
+    assert data.startswith(successions.body(successions.A, successions.B).encode())
 
 
 def _json_again(data: bytes) -> None:
@@ -202,6 +214,9 @@ TARGETS: dict[str, Target] = {
     "state": Target([encode_memory(MEMORY)], _again(parse_memory, encode_memory)),
     "fork": Target([encode_fork(1, MEMORY.signed, MEMORY.signed)], parse_fork),
     "rotation": Target([encode_rotation(ROTATION)], _again(parse_rotation, encode_rotation)),
+    "succession": Target([successions.note(successions.A, successions.B)], _succeeded),
+    "lineage": Target([encode_lineage(LINEAGE)], _again(parse_lineage, encode_lineage)),
+    "conflicting successions": Target([encode_conflict(CONFLICT)], _again(parse_conflict, encode_conflict)),
     "conformance": Target(LINES, assert_one_answer_a_line),
     "rlp": Target(_vectors("rlp", "rlp"), _again(parse_rlp, encode_rlp)),
     "header": Target(HEADERS, parse_header),
