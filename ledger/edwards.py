@@ -27,26 +27,28 @@ def check_ed25519_point(data: bytes) -> None:
     y = int.from_bytes(data, "little") & (2**255 - 1)
     if y >= _P:
         raise MalformedError("Ed25519 key", "y is not below the field's prime")
-    x = _recover_x(y, data[31] >> 7)
+    x, z = _recover_x(y, data[31] >> 7), 1
     for _ in range(3):
-        x, y = _double(x, y)
-    if x == 0 and y == 1:
+        x, y, z = _double(x, y, z)
+    if x == 0 and y == z:
         raise MalformedError("Ed25519 key", "a point of small order")
 
 
 def _recover_x(y: int, sign: int) -> int:
+    """The root of numerator / denominator, by one power and no inverse (RFC 8032, 5.1.3, steps 2 and 3)."""
     numerator, denominator = (y * y - 1) % _P, (_D * y * y + 1) % _P
-    square = numerator * pow(denominator, -1, _P) % _P
-    x = pow(square, (_P + 3) // 8, _P)
-    if x * x % _P != square:
+    cube = pow(denominator, 3, _P)
+    x = numerator * cube * pow(numerator * cube * cube * denominator, (_P - 5) // 8, _P) % _P
+    if denominator * x * x % _P != numerator:
         x = x * _SQRT_MINUS_ONE % _P
-    if x * x % _P != square or (x == 0 and sign):
+    if denominator * x * x % _P != numerator or (x == 0 and sign):
         raise MalformedError("Ed25519 key", "no point of the curve")
     return x if x & 1 == sign else _P - x
 
 
-def _double(x: int, y: int) -> tuple[int, int]:
-    """The affine sum of a point with itself; the curve's law is complete, so no case is left out."""
-    product = _D * x * x * y * y % _P
-    doubled_x = 2 * x * y * pow(1 + product, -1, _P) % _P
-    return doubled_x, (y * y + x * x) * pow(1 - product, -1, _P) % _P
+def _double(x: int, y: int, z: int) -> tuple[int, int, int]:
+    """The sum of (x / z, y / z) with itself, written likewise; the curve's law is complete: no case is left out."""
+    xx, yy, total = x * x % _P, y * y % _P, (x + y) * (x + y) % _P
+    difference = (xx - yy) % _P
+    rest = (2 * z * z + difference) % _P
+    return (xx + yy - total) * rest % _P, (xx + yy) * difference % _P, rest * difference % _P

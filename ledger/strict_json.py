@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -18,9 +19,15 @@ MAX_NUMBER_CHARACTERS = 40
 MAX_INTEGER = 2**53 - 1
 FIRST_EXPONENT = 1e21  # from here on ECMAScript writes an exponent, so that no integer comes of it
 
-_DEPTH_TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+_ESCAPES, _STRINGS = re.compile(rb"\\.", re.DOTALL), re.compile(rb'"[^"]*"?')
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_STEPS = {ord("["): 1, ord("]"): -1}
 _PLANE_ENDS = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
 _NOT_INTERCHANGEABLE = re.compile(f"[\ud800-\udfff\ufdd0-\ufdef{_PLANE_ENDS}]")
+_NONCHARACTERS_BEGIN = (b"\xef", b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
+"""One of these bytes stands in the UTF-8 of every noncharacter, and in few texts; surrogates have no UTF-8."""
+_WHITE_SPACE = " \t\n\r"
 
 
 def parse_json(data: bytes, *, what: str = "JSON", max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Json:
@@ -46,14 +53,14 @@ def parse_json(data: bytes, *, what: str = "JSON", max_bytes: int = MAX_BYTES, m
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedError(what, "not UTF-8", error.start) from None
-    check_depth(text, what, max_depth)
+    check_depth(data, what, max_depth)
     try:
-        value = _DECODER.decode(text)
+        value = _decode(text)
     except MalformedError as error:
         raise MalformedError(what, error.why) from None
     except json.JSONDecodeError as error:
         raise MalformedError(what, error.msg, error.pos) from None
-    if not text.isascii() or "\\u" in text:
+    if not _is_plain(data, text):
         _check_text(value, what)
     return cast(Json, value)
 
@@ -74,25 +81,26 @@ def canonical_json(value: Json) -> bytes:
         raise MalformedError("JSON", "a lone surrogate in a string") from None
 
 
-def check_depth(text: str, what: str, max_depth: int) -> None:
-    """Refuse text that nests too deeply, or in too many arrays and objects, before anything parses it.
+def check_depth(data: bytes, what: str, max_depth: int) -> None:
+    """Refuse JSON that nests too deeply, or in too many arrays and objects, before anything parses it.
 
     Raises: MalformedError.
     """
-    if text.count("[") + text.count("{") <= max_depth:
+    if data.count(b"[") + data.count(b"{") <= max_depth:
         return  # too few brackets, even if every one of them opened a container
-    depth = containers = 0
-    for token in _DEPTH_TOKENS.finditer(text):
-        character = text[token.start()]
-        if character in "[{":
-            depth += 1
-            containers += 1
-            if containers > MAX_CONTAINERS:
-                raise MalformedError(what, f"more than {MAX_CONTAINERS} arrays and objects", token.start())
-            if depth > max_depth:
-                raise MalformedError(what, f"nested deeper than {max_depth}", token.start())
-        elif character in "]}":
-            depth -= 1
+    brackets = _STRINGS.sub(b"", _ESCAPES.sub(b"", data)).translate(_BRACES_AS_BRACKETS, _NO_BRACKETS)
+    if brackets.count(b"[") > MAX_CONTAINERS:
+        raise MalformedError(what, f"more than {MAX_CONTAINERS} arrays and objects")
+    if max(itertools.accumulate(_STEPS[one] for one in brackets), default=0) > max_depth:
+        raise MalformedError(what, f"nested deeper than {max_depth}")
+
+
+def _decode(text: str) -> object:
+    start = len(text) - len(text.lstrip(_WHITE_SPACE))
+    value, end = _DECODER.raw_decode(text, start)
+    if text[end:].strip(_WHITE_SPACE):
+        raise json.JSONDecodeError("Extra data", text, end)
+    return value
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -105,9 +113,9 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _integer(text: str) -> int:
-    if len(text) > MAX_NUMBER_CHARACTERS or abs(int(text)) > MAX_INTEGER:
-        raise MalformedError("JSON", "an integer beyond ±(2**53 - 1)")
-    return int(text)
+    if len(text) <= MAX_NUMBER_CHARACTERS and -MAX_INTEGER <= (value := int(text)) <= MAX_INTEGER:
+        return value
+    raise MalformedError("JSON", "an integer beyond ±(2**53 - 1)")
 
 
 def _float(text: str) -> float:
@@ -124,6 +132,13 @@ def _constant(text: str) -> object:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+
+
+def _is_plain(data: bytes, text: str) -> bool:
+    """Whether no string in a document can hold a surrogate or noncharacter, as far as a quick look tells."""
+    if b"\\" in data and "\\u" in text:
+        return False
+    return text.isascii() or not any(byte in data for byte in _NONCHARACTERS_BEGIN)
 
 
 def _check_text(value: object, what: str) -> None:

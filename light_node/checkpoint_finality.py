@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ledger.errors import ForkError, InclusionError, StaleError, UntrustedError
 from ledger.proof.checkpoint import VerifiedCheckpoint, parse_checkpoint, parse_vkey, verify_cosignatures
 from ledger.proof.evidence import CheckpointFinality
@@ -45,7 +47,13 @@ def verify_checkpoint(finality: CheckpointFinality, rule: WitnessRule) -> Verifi
         UntrustedError: It is of another origin.
         SignatureError, QuorumError: See ``verify_cosignatures``.
     """
-    signed = parse_checkpoint(finality.note)
+    return _cosigned(finality.note, rule)
+
+
+@lru_cache(maxsize=8)
+def _cosigned(note: str, rule: WitnessRule) -> VerifiedCheckpoint:
+    """The last few are kept: a fleet's files of one evening bear one note."""
+    signed = parse_checkpoint(note)
     if signed.checkpoint.origin != rule.origin:
         raise UntrustedError("the checkpoint is of another origin than the one of the trust file")
     return verify_cosignatures(signed, tuple(map(parse_vkey, rule.witnesses)), rule.threshold)

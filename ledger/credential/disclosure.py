@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.credential.jose import Random
@@ -33,8 +34,7 @@ _SHORT_CHARACTERS = 64 * 1024
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Disclosure:
+class Disclosure(NamedTuple):
     """One claim or array element in the clear; nothing says yet that anybody signed its hash.
 
     Attributes:
@@ -198,7 +198,8 @@ class _Resolver:
                 continue
             if disclosure.name is None or disclosure.name in result:  # 3
                 raise MalformedError("SD-JWT", "a disclosure has no name, or one that is there already")
-            result[disclosure.name] = self.value(disclosure.value, depth + 1)
+            value = disclosure.value
+            result[disclosure.name] = self.value(value, depth + 1) if isinstance(value, (dict, list)) else value
         return result
 
     def array(self, source: Sequence[Json], depth: int) -> list[Json]:
@@ -217,12 +218,15 @@ class _Resolver:
         return result
 
     def open(self, digest: Json) -> Disclosure | None:
-        if not isinstance(digest, str) or _DIGEST.fullmatch(digest) is None:
+        if not isinstance(digest, str):
+            raise MalformedError("SD-JWT", "a hash is not a text")
+        disclosure = self.unused.pop(digest, None)
+        if disclosure is None and _DIGEST.fullmatch(digest) is None:
             raise MalformedError("SD-JWT", "a hash is not canonical base64url of 32 bytes")
         if digest in self.seen:  # 2
             raise MalformedError("SD-JWT", "a hash stands twice")
         self.seen.add(digest)
-        return self.unused.pop(digest, None)
+        return disclosure
 
 
 def _digests(value: Json) -> list[Json]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import TypeAlias
 
@@ -98,6 +99,12 @@ def parse_jwk(value: object) -> PublicKey:
     if algorithm is None or set(value) != _MEMBERS[value["kty"]]:
         raise MalformedError("JWK", "not exactly the public members of a P-256, secp256k1 or Ed25519 key")
     point = b"".join(parse_base64url(value[name], f"JWK {name}", size=32) for name in ("x", "y") if name in value)
+    return _public_at(algorithm, point)
+
+
+@lru_cache(maxsize=128)
+def _public_at(algorithm: Algorithm, point: bytes) -> PublicKey:
+    """The last ones are kept: few issuers sign many documents."""
     return _public(algorithm, _load_point(algorithm, point))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.credential.jose import Algorithm, PublicKey, SigningKey, sign, verify_signature
@@ -82,7 +83,7 @@ def parse_jws(text: str, what: str, *, max_characters: int) -> RawJws:
     parts = text.split(".", 3)
     if len(parts) != 3 or len(parts[0]) > MAX_HEADER_CHARACTERS:
         raise MalformedError(what, "not three parts with a short header")
-    header = _parse_header(parts[0], what)
+    header = dict(_parse_header(parts[0], what))
     payload = parse_json(parse_base64url(parts[1], what), what=f"{what} payload", max_depth=MAX_DEPTH)
     if not isinstance(payload, dict):
         raise MalformedError(what, "the payload is not an object")
@@ -112,7 +113,9 @@ def signing_input(jws: RawJws) -> bytes:
     return jws.text[: jws.text.rindex(".")].encode("ascii")
 
 
+@lru_cache(maxsize=32)
 def _parse_header(text: str, what: str) -> dict[str, str]:
+    """The last ones are kept: all documents of one key have one header."""
     header = parse_json(parse_base64url(text, f"{what} header"), what=f"{what} header", max_depth=1)
     if not isinstance(header, dict) or not set(header) <= _HEADER:
         raise MalformedError(f"{what} header", "has other members than alg, kid and typ")

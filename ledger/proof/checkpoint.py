@@ -9,6 +9,7 @@ import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -125,8 +126,9 @@ def parse_size(text: str, what: str) -> int:
     return int(text)
 
 
+@lru_cache(maxsize=256)
 def parse_vkey(text: str) -> VerifierKey:
-    """Parse the verifier key of a witness.
+    """Parse the verifier key of a witness; the last few hundred are kept.
 
     Args:
         text: *Untrusted*; ``name+id+key`` with signature type 0x04.

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from ledger.errors import MalformedError
 from ledger.event import Json
-
-_HEX = re.compile(r"0x(?:[0-9a-f]{2})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +91,21 @@ class FieldReader:
             MalformedError: Anything else.
         """
         limit = most if length is None else length
-        if not isinstance(value, str) or len(value) > 2 + 2 * limit or not _HEX.fullmatch(value):
+        data = _octets(value) if isinstance(value, str) and len(value) <= 2 + 2 * limit else None
+        if data is None:
             raise MalformedError(self.what, f"0x and at most {limit} bytes in lowercase hexadecimal are needed", at)
-        data = bytes.fromhex(value[2:])
         if (length is not None and len(data) != length) or not data:
             raise MalformedError(self.what, f"{len(data)} bytes, {length or 'at least 1'} needed", at)
         return data
+
+
+def _octets(text: str) -> bytes | None:
+    """The bytes of the one text that ``encode_hexadecimal`` writes for them, else None."""
+    try:
+        data = bytes.fromhex(text[2:])
+    except ValueError:
+        return None
+    return data if encode_hexadecimal(data) == text else None
 
 
 def encode_hexadecimal(data: bytes) -> str:

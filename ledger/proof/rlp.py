@@ -14,6 +14,8 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 16
 MAX_ITEMS = 65_536
 _WHAT = "RLP"
+_WORD_BYTES = 32
+_WORD = 0x80 + _WORD_BYTES
 
 
 def parse_rlp(data: bytes, *, max_bytes: int = MAX_BYTES) -> RlpItem:
@@ -88,6 +90,10 @@ def _parse_items(data: bytes, at: int, end: int, left: list[int]) -> list[RlpIte
         left[1] -= 1
         if left[1] < 0:
             raise MalformedError(_WHAT, f"more than {MAX_ITEMS} items", at)
+        if data[at] == _WORD and at + _WORD_BYTES < end:  # most items of a proof: spare them the general way
+            items.append(data[at + 1 : at + 1 + _WORD_BYTES])
+            at += 1 + _WORD_BYTES
+            continue
         is_list, start, stop = _extent(data, at, end)
         items.append(_parse_items(data, start, stop, left) if is_list else data[start:stop])
         at = stop

@@ -6,6 +6,7 @@ The numbers are those of the storage layouts in ``contracts/artefacts``; a test 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ledger.errors import MalformedError
 from ledger.proof.keccak import keccak256
@@ -94,6 +95,7 @@ def member_slot(account: bytes) -> bytes:
     return mapping_slot(account.rjust(_WORD_BYTES, b"\0"), MEMBERS_SLOT)
 
 
+@lru_cache(maxsize=128)
 def issuer_key_slot(organisation: int, thumbprint: bytes) -> bytes:
     """Slot of an issuer key's record in ``Consortium``; ``thumbprint`` is the JWK's, 32 bytes."""
     return mapping_slot(thumbprint, mapping_slot(word_of(organisation), ISSUER_KEYS_SLOT))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ledger.errors import InclusionError, MalformedError
 from ledger.proof.keccak import keccak256
@@ -145,12 +146,21 @@ class _Walk:
     def _load(self, expected: bytes) -> list[RlpItem]:
         if self.used == len(self._proof):
             raise InclusionError(f"{_WHAT} {self.used}", expected, None)
-        data = self._proof[self.used]
-        found = keccak256(data)
-        if found != expected:  # 1
-            raise InclusionError(f"{_WHAT} {self.used}", expected, found)
+        node = _open_node(self._proof[self.used], expected, self.used)
         self.used += 1
-        return _check_node(parse_rlp(data, max_bytes=MAX_NODE_BYTES))
+        return node
+
+
+@lru_cache(maxsize=128)
+def _open_node(data: bytes, expected: bytes, place: int) -> list[RlpItem]:
+    """Return the items of a node that hashes to ``expected``; nobody may change them.
+
+    The last ones are kept: the upper nodes of a trie stand in every proof from it.
+    """
+    found = keccak256(data)
+    if found != expected:  # 1
+        raise InclusionError(f"{_WHAT} {place}", expected, found)
+    return _check_node(parse_rlp(data, max_bytes=MAX_NODE_BYTES))
 
 
 def _check_node(node: RlpItem) -> list[RlpItem]:

@@ -68,7 +68,7 @@ def _decode(line: bytes) -> str:
         raise MalformedError(_WHAT, "not UTF-8", error.start) from None
     if text.count(",") > MAX_COMMAS:
         raise MalformedError(_WHAT, f"more than {MAX_COMMAS} commas")
-    check_depth(text, _WHAT, MAX_DEPTH)
+    check_depth(line, _WHAT, MAX_DEPTH)
     return text
 
 

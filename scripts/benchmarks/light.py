@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
@@ -26,7 +27,7 @@ from benchmarks.workload import events
 from ledger.access import Tier
 from ledger.errors import QuorumError
 from ledger.intake.document import parse_document
-from ledger.proof.evidence import Evidence, SealFinality, encode_evidence, parse_evidence
+from ledger.proof.evidence import Evidence, OpenEntry, SealFinality, encode_evidence, parse_evidence
 from ledger.proof.header import parse_header
 from ledger.proof.keccak import keccak256
 from ledger.proof.slots import VALIDATORS_SLOT
@@ -39,11 +40,15 @@ from light_node.qbft.validator_proof import validators_from_proof
 from light_node.trust import Trust, encode_trust
 from light_node.verdict import Outcome
 
-EVENTS, MEMBERS, ROTATIONS, BLOCKS = 10, 4, 10, 1_000_000
+EVENTS, ASSETS, MEMBERS, ROTATIONS, BLOCKS = 10, 20, 4, 10, 1_000_000
 CONTIGUOUS = 4_000
 COLD_STARTS = 25
 CONTRACT, CODE = b"\xc0" * 20, keccak256(b"code")
 _START = 1_790_000_000
+_ES256 = ec.ECDSA(hashes.SHA256())
+_PRIVATE = ec.generate_private_key(ec.SECP256R1())
+_KEY, _SIGNATURE = _PRIVATE.public_key(), _PRIVATE.sign(bytes(256), _ES256)
+_SEAL = coincurve.PrivateKey().sign_recoverable(bytes(32), hasher=None)
 _FOLDS_AN_EVENT = 2
 _MEMORY = """
 import sys
@@ -57,45 +62,62 @@ sys.exit(code)
 
 def light(count: int) -> dict[str, Any]:
     """``count`` warm files of ten events each; cold starts, headers and skips beside."""
-    evidence, trust = _witnessed()
-    members = validators(MEMBERS)
-    resealed, pinned = seal_evidence(parse_evidence(evidence), trust, members)
+    witnessed, public, trust = _witnessed()
+    resealed, pinned = seal_evidence(list(map(parse_evidence, witnessed)), trust, validators(MEMBERS))
     return {
         "events": EVENTS,
-        "witnessed": _file(evidence, trust, count),
-        "sealed": _file(encode_evidence(resealed), pinned, count),
+        "assets": ASSETS,
+        "witnessed": _files(witnessed, trust, count),
+        "sealed": _files(list(map(encode_evidence, resealed)), pinned, count),
+        "public": _warm(public, trust, count),
         "contiguous": _contiguous(),
         "skipping": _skipping(),
     }
 
 
-def _witnessed() -> tuple[bytes, Trust]:
-    """A battery with ten events, recorded on a real chain; its evidence, and the trust file."""
+def _witnessed() -> tuple[list[bytes], list[bytes], Trust]:
+    """Batteries with ten events each, recorded on a real chain; what authorities and the public get, and the trust."""
     with fresh_home() as workspace, recorder_of(workspace) as recorder:
-        birth, *_ = events(1, seed=5)
-        later = [event for event in events(100, seed=5) if event["kind"] != birth["kind"]][: EVENTS - 1]
-        history = [birth, *({**event, "asset": birth["asset"]} for event in later)]
-        recorder.add(parse_document(json.dumps(history).encode(), as_of=datetime.now(UTC)))
+        recorder.add(parse_document(json.dumps(_histories()).encode(), as_of=datetime.now(UTC)))
         recorder.settle()
-        asset = workspace.reader().asset(birth["asset"]["identifier"])
-        return build_evidence(workspace, asset, Tier.AUTHORITIES), make_trust(workspace)
+        reader = workspace.reader()
+        assets = [reader.asset(event["asset"]["identifier"]) for event in _histories()[::EVENTS]]
+        opened = [build_evidence(workspace, asset, Tier.AUTHORITIES) for asset in assets]
+        public = [build_evidence(workspace, asset, Tier.PUBLIC, bare_leaves=True) for asset in assets]
+        return opened, public, make_trust(workspace)
+
+
+def _histories() -> list[dict[str, Any]]:
+    """The events of one battery after those of the other."""
+    made = list(events(ASSETS * EVENTS * 4, seed=5))
+    births = [event for event in made if event["kind"] == made[0]["kind"]]
+    later = iter([event for event in made if event["kind"] != made[0]["kind"]])
+    return [
+        event
+        for birth in births[:ASSETS]
+        for event in (birth, *({**next(later), "asset": birth["asset"]} for _ in range(EVENTS - 1)))
+    ]
 
 
 # ---- one file ----------------------------------------------------------------------------------------------------
 
 
-def _file(data: bytes, trust: Trust, count: int) -> dict[str, Any]:
-    now = int(time.time())
+def _files(files: list[bytes], trust: Trust, count: int) -> dict[str, Any]:
+    return {**_cold(files[0], trust), **_warm(files, trust, count)}
+
+
+def _warm(files: list[bytes], trust: Trust, count: int) -> dict[str, Any]:
+    """One file after the other, each of another asset: what they share is issuers, trust and the upper trie."""
+    now, order, parsed = int(time.time()), itertools.cycle(files), itertools.cycle(list(map(parse_evidence, files)))
 
     def once() -> None:
-        verdict = judge(data, trust, now=now)
+        verdict = judge(next(order), trust, now=now, identity_required=False)
         if verdict.outcome is not Outcome.VERIFIED:
             raise RuntimeError(verdict.reason)
 
-    warm, bare = _each(once, count), _each(_bare(parse_evidence(data)), count)
+    warm, bare = _each(once, count), _each(lambda: _bare(next(parsed)), count)
     return {
-        "bytes": len(data),
-        **_cold(data, trust),
+        "bytes": round(statistics.mean(map(len, files))),
         "warm_files_per_second": round(1 / warm),
         "bare_primitives_per_second": round(1 / bare),
         "times_the_bare_primitives": round(warm / bare, 2),
@@ -136,28 +158,18 @@ def _timed(action: Callable[[], object]) -> tuple[float, float]:
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _bare(evidence: Evidence) -> Callable[[], None]:
+def _bare(evidence: Evidence) -> None:
     """The signatures and hashes that nobody can do without, and nothing else: no parsing, no checks."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    signature, public = key.sign(bytes(256), ec.ECDSA(hashes.SHA256())), key.public_key()
-    es256 = ec.ECDSA(hashes.SHA256())
-    seal = coincurve.PrivateKey().sign_recoverable(bytes(32), hasher=None)
-    seals = len(evidence.finality.seals) if isinstance(evidence.finality, SealFinality) else 0
-    credentials = [entry.credential.encode() for entry in evidence.history if entry.credential]  # type: ignore[union-attr]
-    nodes = list(_nodes(evidence))
-
-    def once() -> None:
-        for credential in credentials:
-            public.verify(signature, bytes(256), es256)
-            sha256(credential)
-        for _ in range(seals):
-            coincurve.PublicKey.from_signature_and_message(seal, bytes(32), hasher=None)
-        for node in nodes:
-            keccak256(node)
-        for _ in range(_FOLDS_AN_EVENT * len(evidence.history)):
-            keccak256(bytes(64))
-
-    return once
+    for entry in evidence.history:
+        if isinstance(entry, OpenEntry) and entry.credential is not None:
+            _KEY.verify(_SIGNATURE, bytes(256), _ES256)
+            sha256(entry.credential.encode())
+    for _ in evidence.finality.seals if isinstance(evidence.finality, SealFinality) else ():
+        coincurve.PublicKey.from_signature_and_message(_SEAL, bytes(32), hasher=None)
+    for node in _nodes(evidence):
+        keccak256(node)
+    for _ in range(_FOLDS_AN_EVENT * len(evidence.history)):
+        keccak256(bytes(64))
 
 
 def _nodes(evidence: Evidence) -> Iterator[bytes]:

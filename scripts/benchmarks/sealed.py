@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -151,20 +151,24 @@ class LongChain:
         return max((since for since in self._sets if since <= number), default=min(self._sets))
 
 
-def seal_evidence(evidence: Evidence, trust: Trust, members: Sequence[Validator]) -> tuple[Evidence, Trust]:
-    """The same history over a chain of the same state that these validators seal, as their contract says.
+def seal_evidence(
+    files: Sequence[Evidence], trust: Trust, members: Sequence[Validator]
+) -> tuple[list[Evidence], Trust]:
+    """The same histories over a chain of the same state that these validators seal, as their contract says.
 
-    Every slot that the file proves is put into tries of this module's making, with many others beside it.
+    Every slot that the files prove is put into tries of this module's making, with many others beside it.
+
+    Args:
+        files: Of assets of one type, of one chain; nothing was written between them.
+        trust: That they verify by.
+        members: In force.
     """
-    raw = parse_header(evidence.header)
+    raw = max((parse_header(evidence.header) for evidence in files), key=lambda header: header.number)
     slots: dict[bytes, dict[bytes, int]] = {trust.consortium.address: set_slots(members)}
-    for one in evidence.accounts:
-        account = verify_account(raw.state_root, one.address, one.nodes)
-        if account is None:
-            raise ValueError("the evidence proves no such contract")
-        proven = {proof.slot: verify_storage(account.storage_root, proof.slot, proof.nodes) for proof in one.storage}
-        slots.setdefault(one.address, {}).update(proven)
-    code = {one.address: one.code_hash for one in (trust.consortium, *trust.logs[evidence.asset_type])}
+    for evidence in files:
+        for address, proven in _slots_of(evidence):
+            slots.setdefault(address, {}).update(proven)
+    code = {one.address: one.code_hash for one in (trust.consortium, *trust.logs[files[0].asset_type])}
     state = State(slots, code, OTHERS)
     fields = (bytes(32), state.accounts.root, raw.number + SEALED_FAR, raw.timestamp)
     block, account_nodes, listed = header(*fields), *state.set_proof(trust.consortium.address, len(members))
@@ -177,9 +181,30 @@ def seal_evidence(evidence: Evidence, trust: Trust, members: Sequence[Validator]
         trusted_block=TrustedBlock(raw.number, bytes(32), trust.trusted_block.time),
         finality=ValidatorRule(Source.CONTRACT, addresses(members), contract),
     )
-    accounts = tuple(_proven_anew(one, state) for one in evidence.accounts)
     finality = SealFinality(0, seals, account_nodes, listed)
-    return replace(evidence, header=block, finality=finality, accounts=accounts), pinned
+    resealed = [
+        replace(
+            evidence,
+            header=block,
+            finality=finality,
+            accounts=tuple(_proven_anew(one, state) for one in evidence.accounts),
+        )
+        for evidence in files
+    ]
+    return resealed, pinned
+
+
+def _slots_of(evidence: Evidence) -> Iterator[tuple[bytes, dict[bytes, int]]]:
+    """What a file proves of each contract."""
+    root = parse_header(evidence.header).state_root
+    for one in evidence.accounts:
+        account = verify_account(root, one.address, one.nodes)
+        if account is None:
+            raise ValueError("the evidence proves no such contract")
+        yield (
+            one.address,
+            {proof.slot: verify_storage(account.storage_root, proof.slot, proof.nodes) for proof in one.storage},
+        )
 
 
 def _proven_anew(account: AccountProof, state: State) -> AccountProof:

@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import MalformedError
-from ledger.strict_json import MAX_BYTES, MAX_CONTAINERS, MAX_DEPTH, MAX_INTEGER, canonical_json, parse_json
+from ledger.strict_json import (
+    MAX_BYTES,
+    MAX_CONTAINERS,
+    MAX_DEPTH,
+    MAX_INTEGER,
+    canonical_json,
+    check_depth,
+    parse_json,
+)
 
 # RFC 8785, appendix B: IEEE 754 bits, ECMAScript text
 NUMBERS = [
@@ -274,3 +282,59 @@ def test_no_bytes_do_more_than_be_refused(data: bytes) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_read_back_to_the_same_bits(value: float) -> None:
     assert float(canonical_json(value)) == value
+
+
+NONCHARACTERS = [
+    *range(0xFDD0, 0xFDF0),
+    *(plane << 16 | end for plane in range(17) for end in (0xFFFE, 0xFFFF)),
+]
+
+
+@pytest.mark.parametrize("code", NONCHARACTERS)
+def test_no_noncharacter_is_read_however_it_is_written(code: int) -> None:
+    for text in (f'["{chr(code)}"]', json.dumps([chr(code)]), f'{{"{chr(code)}":1}}'):
+        with pytest.raises(MalformedError, match="noncharacter"):
+            parse_json(text.encode())
+
+
+@pytest.mark.parametrize("code", [0xE000, 0xFDCF, 0xFDF0, 0xFFFD, 0x10000, 0x1F50B, 0x1FFFD, 0x10FFFD])
+def test_its_neighbours_are_read(code: int) -> None:
+    for text in (f'"{chr(code)}"', json.dumps(chr(code))):
+        assert parse_json(text.encode()) == chr(code)
+
+
+def is_too_deep(text: str, most: int) -> bool:
+    """Count character by character."""
+    depth, within, escaped = 0, False, False
+    for character in text:
+        if within:
+            within, escaped = (escaped or character != '"'), (character == "\\" and not escaped)
+        elif character == '"':
+            within = True
+        else:
+            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(character, 0)
+            if depth > most:
+                return True
+    return False
+
+
+@given(st.recursive(TEXT, lambda children: st.lists(children) | st.dictionaries(TEXT, children)), st.integers(0, 6))
+def test_depth_is_counted_outside_of_strings(value: Any, most: int) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    if is_too_deep(text, most):
+        with pytest.raises(MalformedError, match=f"deeper than {most}"):
+            check_depth(text.encode(), "it", most)
+    else:
+        check_depth(text.encode(), "it", most)
+
+
+@given(st.text('[]{}"\\,1a', max_size=40), st.integers(0, 3))
+def test_depth_of_anything_is_bounded_as_far_as_a_parser_would_come(text: str, most: int) -> None:
+    try:
+        json.loads(text)
+        read = text
+    except json.JSONDecodeError as error:
+        read = text[: error.pos]
+    if is_too_deep(read, most):
+        with pytest.raises(MalformedError, match="deeper"):
+            check_depth(text.encode(), "it", most)

@@ -606,3 +606,11 @@ def test_any_signed_payload_is_resolved_or_refused(payload: dict[str, Any]) -> N
     except VerificationError:
         return
     assert "..." not in payload
+
+
+def test_what_a_reader_does_to_one_header_does_not_reach_another() -> None:
+    text = credential().text
+    first, second = parse_sd_jwt(text), parse_sd_jwt(text)
+    assert isinstance(first.jws.header, dict)
+    first.jws.header["alg"] = "none"
+    assert second.jws.header["alg"] == parse_sd_jwt(text).jws.header["alg"] == "ES256"

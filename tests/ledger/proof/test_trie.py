@@ -246,3 +246,16 @@ def test_heads_are_read_from_the_mapping_of_their_contract(shared_data: Path) ->
     assert proofs
     for proof in proofs:
         assert known & {word_of(int(slot["key"], 16)) for slot in proof["storageProof"]}
+
+
+def test_a_node_that_was_seen_proves_nothing_at_another_place() -> None:
+    trie, key = trie_of({keccak256(b"%d" % number): bytes(40) for number in range(40)}), keccak256(b"7")
+    root, proof = trie.root_hash, [rlp.encode(node) for node in trie.get_proof(key)]
+    assert verify_trie_proof(root, key, proof) == bytes(40)
+    for wrong in (bytes(32), keccak256(proof[-1])):
+        with pytest.raises(InclusionError):
+            verify_trie_proof(wrong, key, proof)
+    for place in range(len(proof)):
+        with pytest.raises((InclusionError, MalformedError)):
+            verify_trie_proof(root, key, [*proof[:place], proof[0], *proof[place:]])
+    assert verify_trie_proof(root, key, proof) == bytes(40)
