@@ -98,7 +98,7 @@ def check_depth(data: bytes, what: str, max_depth: int) -> None:
 def _decode(text: str) -> object:
     start = len(text) - len(text.lstrip(_WHITE_SPACE))
     value, end = _DECODER.raw_decode(text, start)
-    if text[end:].strip(_WHITE_SPACE):
+    if end != len(text) and text[end:].strip(_WHITE_SPACE):
         raise json.JSONDecodeError("Extra data", text, end)
     return value
 

@@ -16,7 +16,7 @@ import coincurve
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
 
 from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.edwards import check_ed25519_point
@@ -31,7 +31,7 @@ Random: TypeAlias = Callable[[int], bytes]
 
 SIGNATURE_BYTES = 64
 PRIVATE_BYTES = 32
-_SHA256 = ec.ECDSA(hashes.SHA256())
+_PREHASHED = ec.ECDSA(Prehashed(hashes.SHA256()))
 _SHA256_DETERMINISTIC = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 
 
@@ -211,27 +211,33 @@ def verify_signature(key: PublicKey, message: bytes, signature: bytes, *, low_s:
         if isinstance(key.native, ed25519.Ed25519PublicKey):
             key.native.verify(signature, message)
         else:
-            _verify_ecdsa(key.native, message, *_scalars(signature, _ORDERS[key.algorithm], low_s=low_s))
+            _check_scalars(signature, _ORDERS[key.algorithm], low_s=low_s)
+            _verify_digest(key, sha256(message).digest(), signature)
     except InvalidSignature:
         raise SignatureError("the signature does not verify") from None
 
 
-def _verify_ecdsa(native: ec.EllipticCurvePublicKey | coincurve.PublicKey, message: bytes, r: int, s: int) -> None:
-    if isinstance(native, ec.EllipticCurvePublicKey):
-        native.verify(encode_dss_signature(r, s), message, _SHA256)
+@lru_cache(maxsize=1024)
+def _verify_digest(key: PublicKey, digest: bytes, signature: bytes) -> None:
+    """Verify an ECDSA signature over a SHA-256.
+
+    The last ones that verified are kept: who follows an asset is shown its whole history again with every block.
+    """
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    if isinstance(key.native, ec.EllipticCurvePublicKey):
+        key.native.verify(encode_dss_signature(r, s), digest, _PREHASHED)
         return
-    order = _ORDERS[Algorithm.ES256K]
-    if not native.verify(encode_dss_signature(r, min(s, order - s)), message):
+    lower = encode_dss_signature(r, min(s, _ORDERS[Algorithm.ES256K] - s))
+    if not isinstance(key.native, coincurve.PublicKey) or not key.native.verify(lower, digest, hasher=None):
         raise InvalidSignature
 
 
-def _scalars(signature: bytes, order: int, *, low_s: bool) -> tuple[int, int]:
+def _check_scalars(signature: bytes, order: int, *, low_s: bool) -> None:
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not (0 < r < order and 0 < s < order):
         raise SignatureError("r or s is zero or not below the group's order")
     if low_s and s > order // 2:
         raise SignatureError("s is in the upper half: a second form of the same signature")
-    return r, s
 
 
 def _load_point(algorithm: Algorithm, point: bytes) -> NativePublicKey:

@@ -364,3 +364,20 @@ def test_private_keys_of_other_curves_are_refused() -> None:
 def test_a_key_object_of_the_library_is_taken() -> None:
     secret = seeded("coincurve")(32)
     assert signing_key(coincurve.PrivateKey(secret)).public.algorithm is Algorithm.ES256K
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_signature_that_was_seen_signs_nothing_else(algorithm: Algorithm) -> None:
+    key, stranger = key_of(algorithm), key_of(algorithm, "stranger")
+    message, other = b"a message", b"a messagf"
+    signature = sign(key, message)
+    for _ in range(2):
+        verify_signature(key.public, message, signature)
+        for wrong_key, wrong_message, wrong_signature in (
+            (stranger.public, message, signature),
+            (key.public, other, signature),
+            (key.public, message, sign(key, other)),
+            (key.public, message, sign(stranger, message)),
+        ):
+            with pytest.raises(SignatureError):
+                verify_signature(wrong_key, wrong_message, wrong_signature)
