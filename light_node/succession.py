@@ -158,6 +158,16 @@ def known_lines(old: Trust) -> Mapping[tuple[str, bytes], VerifierKey]:
     return known
 
 
+def check_old(old: Trust, statement: Succession) -> None:
+    """Refuse a succession of another trust file, by chain, origin or fingerprint.
+
+    Raises: UntrustedError.
+    """
+    wanted = (witnesses_rule(old).origin, old.chain_id, digest_of(old))
+    if (statement.origin, statement.chain_id, statement.old) != wanted:
+        raise UntrustedError(f"a succession of the trust file {statement.old.hex()[:16]}…, which is another")
+
+
 def verify_line(statement: Succession, key: VerifierKey, line: NoteSignature) -> None:
     """Prove that a witness signed a succession.
 
@@ -192,8 +202,7 @@ def verify_signatures(old: Trust, signed: SignedSuccession) -> VerifiedSuccessio
         QuorumError: 4 does not hold.
     """
     rule, statement = witnesses_rule(old), signed.statement
-    if (statement.origin, statement.chain_id, statement.old) != (rule.origin, old.chain_id, digest_of(old)):  # 1
-        raise UntrustedError(f"a succession of the trust file {statement.old.hex()[:16]}…, which is another")
+    check_old(old, statement)  # 1
     known, found = known_lines(old), dict[VerifierKey, None]()
     for line in signed.signatures:
         key = known.get((line.name, line.key_id))

@@ -40,10 +40,10 @@ _TIMEOUT_S = 60.0
 _CATCH_UP_S = 15.0
 
 
-def witnesses_of(workspace: Workspace) -> list[Witness]:
-    """The witnesses whose keys lie in this home, by name."""
+def witnesses_of(workspace: Workspace, names: Sequence[str] = ()) -> list[Witness]:
+    """The witnesses whose keys lie in this home, by name: of these organisations, or of all where none is named."""
     folder = workspace.home / FOLDER
-    unlocked = workspace.keyring.unlock_all(workspace.member_names())
+    unlocked = workspace.keyring.unlock_all(names or workspace.member_names())
     return [
         Witness(witness_key(keys.name, keys.secrets), folder / f"{keys.name}.note")
         for keys in unlocked

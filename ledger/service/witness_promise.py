@@ -1,4 +1,7 @@
-"""One witness and its promise: it signs nothing that does not extend what it signed before, also over a crash."""
+"""One witness and its promises, also over a crash.
+
+It signs no checkpoint that does not extend what it signed before, and one successor of a trust file only.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ledger.errors import ConflictError, ConsistencyError, MissingError
+from ipfs.files import flush_folder
+from ledger.errors import ConflictError, ConsistencyError, MalformedError, MissingError
 from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, add_cosignatures, cosign, parse_checkpoint
 from ledger.proof.merkle import NodeReader, consistency_path, verify_consistency
 from ledger.proof.note import NoteSignature, SigningKey, VerifierKey
 from ledger.proof.tlog_text import nonce_line
 from ledger.service.files import write_durably
+from light_node.succession import (
+    SignedSuccession,
+    Succession,
+    encode_succession,
+    parse_succession,
+    sign_succession,
+)
 
+SUCCESSIONS = ".successions"
+"""So ends the name of the folder with a note for each trust file of which a witness signed the successor."""
 _WAIT_S = 5.0
 _POLL_S = 0.02
 
 
 class Witness:
-    """One witness: its key, and the last checkpoint that it signed, in a file."""
+    """One witness: its key, the last checkpoint that it signed, in a file, and beside it what successions it signed."""
 
     def __init__(self, key: SigningKey, state: Path) -> None:
         self._key, self._state = key, state
@@ -57,6 +70,11 @@ class Witness:
             if last is not None and last.size <= checkpoint.size:
                 path = consistency_path(tree, last.size, checkpoint.size)
             return held.extend(checkpoint, path, now)
+
+    def endorse(self, statement: Succession) -> NoteSignature:
+        """Sign that one trust file follows another; see ``Held.endorse``."""
+        with self.held() as held:
+            return held.endorse(statement)
 
     @contextmanager
     def held(self) -> Iterator[Held]:
@@ -119,6 +137,33 @@ class Held:
         self._note = note
         return signature
 
+    def endorse(self, statement: Succession) -> NoteSignature:
+        """Sign that one trust file follows another; it is for a person to have compared the two.
+
+        1. This witness signed no other successor of that trust file; the same one is signed again.
+        2. It signed no successor of the new one either: nobody goes back to what was followed already.
+        3. What is signed is on disk before the signature is given out.
+
+        Raises:
+            ConsistencyError: 1 or 2 does not hold; nothing is signed.
+            MalformedError: What was signed for that trust file cannot be read: then nothing is.
+        """
+        name, path = self._key.public.name, self._state.with_suffix(SUCCESSIONS) / f"{statement.old.hex()}.note"
+        if path.exists():  # 1
+            known = _endorsed(path)
+            if known != statement:
+                raise ConsistencyError(
+                    f"witness {name} signed {known.new.hex()} as the successor of {known.old.hex()} already, and signs"
+                    " no other"
+                )
+            return sign_succession(statement, self._key)
+        if path.with_name(f"{statement.new.hex()}.note").exists():  # 2
+            raise ConsistencyError(f"witness {name} signed a successor of {statement.new.hex()} already")
+        signature = sign_succession(statement, self._key)
+        _make_folder(path.parent)
+        write_durably(path, encode_succession(SignedSuccession(statement, (signature,))))  # 3
+        return signature
+
     def refresh(self, nonce: bytes, now: int) -> SignedCheckpoint:
         """Sign what was signed last once more, bound to a reader's nonce of 32 bytes.
 
@@ -131,6 +176,19 @@ class Held:
             raise MissingError(f"witness {self._key.public.name} has signed nothing yet")
         bound = Checkpoint(last.origin, last.size, last.root, (nonce_line(nonce),))
         return SignedCheckpoint(bound, (cosign(bound, self._key, now),))
+
+
+def _endorsed(path: Path) -> Succession:
+    known = parse_succession(path.read_bytes()).statement
+    if known.old.hex() != path.stem:
+        raise MalformedError("succession", f"{path} is of another trust file than its name says")
+    return known
+
+
+def _make_folder(folder: Path) -> None:
+    """Have a folder, and its name on the disk: what is promised in it must not go with it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    flush_folder(folder.parent)
 
 
 def _lock(descriptor: int, name: str) -> None:

@@ -32,6 +32,7 @@ COMMANDS = [
     *("namespace assign", "namespace list", "council list", "council confirm"),
     *("validator list", "validator add", "validator remove", "log list", "log succeed", "log follow"),
     *("witness serve", "witness list", "witness add", "witness remove", "witness collect"),
+    *("witness endorse", "witness combine"),
     *("gateway serve", "gateway status"),
 ]
 
