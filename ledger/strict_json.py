@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import re
@@ -19,10 +18,9 @@ MAX_NUMBER_CHARACTERS = 40
 MAX_INTEGER = 2**53 - 1
 FIRST_EXPONENT = 1e21  # from here on ECMAScript writes an exponent, so that no integer comes of it
 
-_ESCAPES, _STRINGS = re.compile(rb"\\.", re.DOTALL), re.compile(rb'"[^"]*"?')
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
-_STEPS = {ord("["): 1, ord("]"): -1}
+_QUOTE, _OPENING = ord('"'), frozenset(b"[{")
+_ESCAPED_MARK = re.compile(rb'\\["\\]')
+_NO_MARKS = bytes(set(range(256)) - set(b'"[]{}'))
 _PLANE_ENDS = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
 _NOT_INTERCHANGEABLE = re.compile(f"[\ud800-\udfff\ufdd0-\ufdef{_PLANE_ENDS}]")
 _NONCHARACTERS_BEGIN = (b"\xef", b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
@@ -88,11 +86,28 @@ def check_depth(data: bytes, what: str, max_depth: int) -> None:
     """
     if data.count(b"[") + data.count(b"{") <= max_depth:
         return  # too few brackets, even if every one of them opened a container
-    brackets = _STRINGS.sub(b"", _ESCAPES.sub(b"", data)).translate(_BRACES_AS_BRACKETS, _NO_BRACKETS)
-    if brackets.count(b"[") > MAX_CONTAINERS:
-        raise MalformedError(what, f"more than {MAX_CONTAINERS} arrays and objects")
-    if max(itertools.accumulate(_STEPS[one] for one in brackets), default=0) > max_depth:
-        raise MalformedError(what, f"nested deeper than {max_depth}")
+    depth = containers = 0
+    within = False
+    for mark in _marks(data):
+        if mark == _QUOTE:
+            within = not within
+        elif within:
+            continue
+        elif mark in _OPENING:
+            depth, containers = depth + 1, containers + 1
+            if containers > MAX_CONTAINERS:
+                raise MalformedError(what, f"more than {MAX_CONTAINERS} arrays and objects")
+            if depth > max_depth:
+                raise MalformedError(what, f"nested deeper than {max_depth}")
+        else:
+            depth -= 1
+
+
+def _marks(data: bytes) -> bytes:
+    """Brackets, and the quotes that tell which of them stand in strings; in little more memory than ``data``."""
+    if _ESCAPED_MARK.search(data):
+        data = data.replace(rb"\\", b"").replace(rb"\"", b"")
+    return data.translate(None, _NO_MARKS).replace(b'""', b"")
 
 
 def _decode(text: str) -> object:

@@ -6,6 +6,7 @@ import json
 import math
 import struct
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -338,3 +339,22 @@ def test_depth_of_anything_is_bounded_as_far_as_a_parser_would_come(text: str, m
     if is_too_deep(read, most):
         with pytest.raises(MalformedError, match="deeper"):
             check_depth(text.encode(), "it", most)
+
+
+BUSY = {
+    "short strings": b"[" * 9 + b'"a" ,' * 50_000,
+    "strings of brackets": b"[" * 9 + b'"[[" ,' * 50_000,
+    "escapes": b"[" * 9 + b'"' + b'\\"aa' * 50_000,
+    "empty strings": b"[" * 9 + b'"",' * 50_000,
+}
+
+
+@pytest.mark.parametrize("data", BUSY.values(), ids=BUSY.keys())
+def test_depth_is_measured_in_little_memory(data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(MalformedError, match="deeper than 8"):
+            check_depth(data, "it", 8)
+        assert tracemalloc.get_traced_memory()[1] < 3 * len(data)
+    finally:
+        tracemalloc.stop()
