@@ -46,6 +46,7 @@ def register(app: typer.Typer) -> None:
         "evidence",
         "vinculum evidence VCU4EZ7R9K1004176 --tier legitimate_interest -o car.evidence.json",
         "vinculum evidence VCU4EZ7R9K1004176 --tier legitimate_interest --bare-leaves -o car.evidence.json",
+        "vinculum evidence VCU4EZ7R9K1004176 --from-block 120000 -o car.evidence.json",
     )(evidence)
     command(app, "export", "vinculum export VCU4EZ7R9K1004176 -o bag.zip", "vinculum export --all -o bag.zip")(export)
     app.add_typer(trust_app, name="trust")
@@ -97,14 +98,21 @@ def evidence(
         bool,
         typer.Option("--bare-leaves", help="Hide who, what kind and when, where no field is seen."),
     ] = False,
+    from_block: Annotated[
+        int | None,
+        typer.Option("--from-block", min=0, help="Where validators seal: the last block that the reader remembers."),
+    ] = None,
 ) -> None:
-    """Write one file that proves an asset's whole registered history to whoever has a trust file."""
+    """Write one file that proves an asset's whole registered history to whoever has a trust file.
+
+    With --from-block it goes on from what its reader remembers; where votes decide, as far as one file leads.
+    """
     frame = frame_of(context)
     _check_target(target)
     _check_tier(tier)
     with frame.workspace() as workspace, frame.output.progress("proving"):
         record = find_asset(workspace, asset)
-        data = build_evidence(workspace, record, tier, bare_leaves=bare_leaves)
+        data = build_evidence(workspace, record, tier, bare_leaves=bare_leaves, since=from_block)
     _write(frame, target, data)
     value = {"file": str(target), "bytes": len(data), "identifier": record.identifier, "tier": str(tier)}
     _say(frame, target, value, f"{target}: {len(data)} bytes of evidence of {record.identifier}, for the tier {tier}")

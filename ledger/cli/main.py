@@ -22,6 +22,7 @@ from ledger.cli import (
     organisations,
     reading,
     recording,
+    rotation,
     succession,
     validators,
     witness,
@@ -56,7 +57,7 @@ app = typer.Typer(
 )
 for _part in (network, recording, reading, giving, checking):
     _part.register(app)
-for _part in (organisations, keys, council, validators, logs, witness, succession, gateway):
+for _part in (organisations, keys, council, validators, rotation, logs, witness, succession, gateway):
     _part.register(app)
 
 

@@ -47,7 +47,9 @@ class Shown:
     names: frozenset[str]
 
 
-def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare_leaves: bool = False) -> bytes:
+def build_evidence(
+    workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare_leaves: bool = False, since: int | None = None
+) -> bytes:
     """Build the evidence file of one asset.
 
     Args:
@@ -56,6 +58,8 @@ def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare
         tier: Of the reader: decides field by field.
         bare_leaves: Show nothing but the leaf of events of which this reader sees no field: neither who, nor what
             kind, nor when.
+        since: The last block that the reader knows, where validators seal; see ``final_block``. What came after the
+            block that the file leads to is not in it.
 
     Returns: The canonical bytes; whoever has a trust file verifies them alone.
 
@@ -66,7 +70,7 @@ def build_evidence(workspace: Workspace, asset: AssetRecord, tier: Tier, *, bare
         found = zip(entries, presentable(workspace, entries), strict=True)
         return [_show(entry, presented.credential, tier) for entry, presented in found]
 
-    return _build(workspace, asset, show, bare=bare_leaves)
+    return _build(workspace, asset, show, bare=bare_leaves, since=since)
 
 
 def build_receipt(workspace: Workspace, asset: AssetRecord, digests: Collection[bytes], names: frozenset[str]) -> bytes:
@@ -94,12 +98,17 @@ def build_receipt(workspace: Workspace, asset: AssetRecord, digests: Collection[
 
 
 def _build(
-    workspace: Workspace, asset: AssetRecord, show: Callable[[Sequence[Entry]], list[Shown]], *, bare: bool
+    workspace: Workspace,
+    asset: AssetRecord,
+    show: Callable[[Sequence[Entry]], list[Shown]],
+    *,
+    bare: bool,
+    since: int | None = None,
 ) -> bytes:
     workspace.projector.sync()
     reader = workspace.reader()
     so_far = reader.history(asset)
-    final = final_block(workspace, max(so_far[-1].block_number if so_far else 0, _last_change(workspace)))
+    final = final_block(workspace, max(so_far[-1].block_number if so_far else 0, _last_change(workspace)), since)
     block = final.number
     entries = [entry for entry in reader.history(asset) if entry.block_number <= block]  # some came while we waited
     shown = show(entries)

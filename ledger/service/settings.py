@@ -77,9 +77,17 @@ class TrustSettings(_Section):
     finality: Literal["witnesses", "validators"] = Field(
         "witnesses", description="cosigned checkpoints, over any engine; or the seals of QBFT validators"
     )
-    validator_source: Literal["contract"] = Field("contract", description="where readers know the validators from")
+    validator_source: Literal["contract", "pinned", "votes"] = Field(
+        "contract", description="where readers know the validators from"
+    )
     validators_from_block: int = Field(
         0, ge=0, description="the engine asks Consortium for the validators of this block and later ones; 0: of all"
+    )
+    epoch_length: int | None = Field(
+        None, ge=1, le=2**32, description="votes: blocks after which the engine forgets open ones"
+    )
+    engine_binds_proposer: bool = Field(
+        False, description="votes: the engine refuses a coinbase or a list that is not the proposer's; Besu does"
     )
     witness_threshold: int | None = Field(None, ge=1, description="k; the smallest safe one by default")
     tolerated_liars: int = Field(1, ge=0)
@@ -111,6 +119,16 @@ class Settings(BaseSettings):
     def _sealed_blocks_are_of_qbft(self) -> Self:
         if self.trust.finality == "validators" and self.chain.block_hash_rule != "qbft":
             raise ValueError("trust.finality = validators needs chain.block_hash_rule = qbft")
+        return self
+
+    @model_validator(mode="after")
+    def _votes_are_counted_where_the_engine_binds_them(self) -> Self:
+        chosen = self.trust
+        if chosen.validator_source == "votes" and not (chosen.epoch_length and chosen.engine_binds_proposer):
+            raise ValueError(
+                "trust.validator_source = votes needs trust.epoch_length and trust.engine_binds_proposer = true: "
+                "where an engine does not bind votes to the proposer, one validator alone can vote for all"
+            )
         return self
 
     @classmethod

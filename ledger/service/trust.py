@@ -8,12 +8,14 @@ from ledger.errors import MissingError
 from ledger.proof.checkpoint import check_threshold
 from ledger.proof.evidence import SealFinality
 from ledger.proof.keccak import keccak256
-from ledger.service.finality import FinalBlock, final_block
+from ledger.service.finality import PINNED, VALIDATORS, VOTES, FinalBlock, final_block
+from ledger.service.pinned import load_line
 from ledger.service.seals import validator_contract, validators_after
+from ledger.service.votes import voted_set
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import Block, Organisation
 from light_node.trust import Trust, TrustedBlock, TrustedContract
-from light_node.trust_rules import FinalityRule, Source, ValidatorRule, WitnessRule
+from light_node.trust_rules import FinalityRule, Source, ValidatorRule, WitnessRule, pinned_rule
 
 
 def make_trust(workspace: Workspace) -> Trust:
@@ -24,14 +26,24 @@ def make_trust(workspace: Workspace) -> Trust:
         MalformedError: The threshold would let two histories be cosigned.
         SourceError, VerificationError, ConfigurationError: As ``final_block``.
     """
-    workspace.projector.sync()
+    tip = workspace.projector.sync().block_number
+    if workspace.settings.trust.finality == VALIDATORS and workspace.settings.trust.validator_source == VOTES:
+        return assemble_trust(workspace, *voted_set(workspace, tip))
+    final = final_block(workspace, workspace.contracts.deployment.first_block)
+    return assemble_trust(workspace, final.number, _rule(workspace, final))
+
+
+def assemble_trust(workspace: Workspace, number: int, rule: FinalityRule) -> Trust:
+    """Write a trust file of this consortium that pins a block of the index, with a rule of finality.
+
+    Raises: MissingError, where the block is not in the index; SourceError.
+    """
     contracts, chosen = workspace.contracts, workspace.settings.trust
-    final = final_block(workspace, contracts.deployment.first_block)
     return Trust(
         chain_id=contracts.chain_id,
         block_hash_rule=workspace.settings.chain.block_hash_rule,
-        trusted_block=_block(workspace, final.number),
-        finality=_rule(workspace, final),
+        trusted_block=_block(workspace, number),
+        finality=rule,
         consortium=_contract(workspace, contracts.consortium),
         logs={
             asset_type: tuple(_contract(workspace, address) for address in logs)
@@ -44,6 +56,8 @@ def make_trust(workspace: Workspace) -> Trust:
 
 def _rule(workspace: Workspace, final: FinalBlock) -> FinalityRule:
     if isinstance(final.finality, SealFinality):
+        if workspace.settings.trust.validator_source == PINNED:
+            return pinned_rule(load_line(workspace.home).sets.stated(final.number + 1), final.number)
         contract = validator_contract(workspace)
         return ValidatorRule(Source.CONTRACT, validators_after(final.header, final.finality, contract), contract)
     chosen, witnesses = workspace.settings.trust, _witnesses(workspace)

@@ -126,6 +126,32 @@ def sign_rotation(rotation: Rotation, key: coincurve.PrivateKey) -> Rotation:
     return replace(rotation, signatures=dict(sorted({**rotation.signatures, signer: signature}.items())))
 
 
+def typed_data(statement: SetStatement) -> dict[str, Json]:
+    """The statement as ``eth_signTypedData_v4`` takes it; the hash that it signs is ``digest``. Source: EIP-712."""
+
+    def fields(**types: str) -> list[Json]:
+        return [{"name": name, "type": of} for name, of in types.items()]
+
+    listed = _hexadecimals(statement.validators)
+    return {
+        "types": {
+            "EIP712Domain": fields(name="string", version="string", chainId="uint256"),
+            "Rotation": fields(
+                sequence="uint256", effectiveBlock="uint256", k="uint256", previous="bytes32", validators="address[]"
+            ),
+        },
+        "primaryType": "Rotation",
+        "domain": {"name": "Vinculum QBFT validators", "version": "1", "chainId": statement.chain_id},
+        "message": {
+            "sequence": statement.sequence,
+            "effectiveBlock": statement.effective_block,
+            "k": statement.threshold,
+            "previous": encode_hexadecimal(statement.previous),
+            "validators": listed,
+        },
+    }
+
+
 def _parse_statement(fields: Mapping[str, Json]) -> SetStatement:
     statement = SetStatement(
         chain_id=_read.integer(fields["chain_id"], "/chain_id", least=1, most=MAX_INTEGER),

@@ -31,6 +31,7 @@ COMMANDS = [
     *("org suspend", "org resume", "org roles", "key list", "key add", "key revoke", "key limit", "key rotate"),
     *("namespace assign", "namespace list", "council list", "council confirm"),
     *("validator list", "validator add", "validator remove", "log list", "log succeed", "log follow"),
+    *("rotation begin", "rotation propose", "rotation sign", "rotation combine", "rotation publish", "rotation show"),
     *("witness serve", "witness list", "witness add", "witness remove", "witness collect"),
     *("witness endorse", "witness combine"),
     *("gateway serve", "gateway status"),
