@@ -25,10 +25,14 @@ class Judged:
     Attributes:
         verdict: On the file.
         fork: Where two heads that contradict each other were kept, or None.
+        trust: The trust file that it was judged by; None where that is not said.
+        header: *Verified*, where finality was reached: what further proofs at that block can be held to.
     """
 
     verdict: Verdict
     fork: Path | None = None
+    trust: Trust | None = None
+    header: VerifiedHeader | None = None
 
 
 class LightNode:
@@ -81,9 +85,10 @@ class LightNode:
         header, signed = progress.header, progress.signed
         if header is not None and signed is not None and (_is_verified(verdict) or _is_on_the_way(verdict, header)):
             self._accept(remember(before, self.trust.chain_id, header, signed))
+        fork = None
         if _is_fork(verdict) and before is not None and signed is not None:
-            return Judged(verdict, self._state.keep_fork(self.trust.chain_id, before.signed, signed))
-        return Judged(verdict)
+            fork = self._state.keep_fork(self.trust.chain_id, before.signed, signed)
+        return Judged(verdict, fork, self.trust, header)
 
     def unproven_sizes(self, data: bytes) -> tuple[int, int] | None:
         """The two sizes between which a consistency path is needed to judge a file; None where none is."""

@@ -17,6 +17,7 @@ from light_node.cli.output import Output
 from light_node.describe import describe, to_json
 from light_node.judgement import judge
 from light_node.node import Judged, LightNode
+from light_node.progress import Progress
 from light_node.state import StateFolder
 from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES
 from light_node.trust import parse_trust
@@ -65,8 +66,9 @@ def judge_file(chosen: argparse.Namespace) -> Judged:
 
 def _stateless(chosen: argparse.Namespace, data: bytes) -> Judged:
     trust = parse_trust(read_limited(chosen.trust, MAX_TRUST_BYTES, "trust file"))
-    asset = _asset(data, chosen.asset)
-    return Judged(judge(data, trust, now=int(time.time()), asset=asset, identity_required=not chosen.public))
+    asset, now, progress = _asset(data, chosen.asset), int(time.time()), Progress()
+    verdict = judge(data, trust, now=now, asset=asset, identity_required=not chosen.public, progress=progress)
+    return Judged(verdict, None, trust, progress.header)
 
 
 def _remembering(chosen: argparse.Namespace, data: bytes) -> Judged:

@@ -1,39 +1,14 @@
-"""A batch: readings of one asset, gathered until a count, a size or an age closes it, and proven one by one."""
+"""A batch: readings of one asset, gathered until a count, a size or an age closes it, and held to what was signed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ledger.credential.jose import PublicKey
 from ledger.errors import ContentMismatchError, InclusionError, MalformedError
-from ledger.event import Json
-from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
-from ledger.proof.merkle import (
-    MAX_PATH,
-    Frontier,
-    MemoryTree,
-    inclusion_path,
-    leaf_hash,
-    root_from_leaves,
-    verify_inclusion,
-)
-from ledger.strict_json import canonical_json, parse_json
+from ledger.proof.merkle import Frontier, leaf_hash, root_from_leaves
 from light_node.edge.limits import MICROSECONDS
 from light_node.edge.reading import MAX_LEAF_BYTES, Quality, Reading, parse_reading
-from light_node.edge.statement import (
-    MAX_CHARACTERS,
-    MAX_READINGS,
-    MAX_READINGS_BYTES,
-    Statement,
-    VerifiedStatement,
-    parse_statement,
-    verify_statement,
-)
-
-_PROOF = frozenset({"statement", "leaf", "index", "path"})
-_MAX_PROOF_BYTES = 32 * 1024
-_read = FieldReader("proof of a reading")
+from light_node.edge.statement import MAX_READINGS, MAX_READINGS_BYTES, Statement, VerifiedStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,76 +127,6 @@ def verify_readings(statement: VerifiedStatement, data: bytes) -> VerifiedBatch:
 def split_leaves(data: bytes) -> list[bytes]:
     """Split leaves that each end with a line feed; what follows the last one is a leaf of its own."""
     return data.removesuffix(b"\n").split(b"\n")
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingProof:
-    """That a reading stands in a signed batch.
-
-    Attributes:
-        statement: The compact JWS.
-        leaf: The reading.
-        index: Place in the batch, from 0.
-        path: To the root, leaf side first; 32 bytes each.
-    """
-
-    statement: str
-    leaf: bytes
-    index: int
-    path: tuple[bytes, ...]
-
-
-def prove_reading(statement: str, leaves: Sequence[bytes], index: int) -> ReadingProof:
-    """Make the proof for one of a batch's leaves.
-
-    Raises: ValueError, where there is no such leaf.
-    """
-    path = inclusion_path(MemoryTree(map(leaf_hash, leaves)), index, len(leaves))
-    return ReadingProof(statement, leaves[index], index, tuple(path))
-
-
-def verify_reading(proof: ReadingProof, key: PublicKey) -> tuple[VerifiedStatement, Reading, Quality]:
-    """Prove that a device stated a reading.
-
-    1. The statement is signed with ``key``.
-    2. The leaf is in its batch, at its place.
-    3. The leaf is a reading.
-
-    Raises:
-        SignatureError, InclusionError, MalformedError: 1, 2 or 3 does not hold.
-    """
-    statement = verify_statement(parse_statement(proof.statement), key)  # 1
-    told = statement.statement
-    verify_inclusion(leaf_hash(proof.leaf), proof.index, told.size, proof.path, told.root)  # 2
-    return statement, *parse_reading(proof.leaf)  # 3
-
-
-def encode_proof(proof: ReadingProof) -> bytes:
-    """Write a proof as canonical JSON; ``parse_proof`` reads it."""
-    path: list[Json] = [encode_hexadecimal(node) for node in proof.path]
-    return canonical_json(
-        {"statement": proof.statement, "leaf": proof.leaf.decode(), "index": proof.index, "path": path}
-    )
-
-
-def parse_proof(data: bytes) -> ReadingProof:
-    """Read a proof; nothing is verified.
-
-    Args:
-        data: *Untrusted*.
-
-    Raises: MalformedError.
-    """
-    fields = _read.members(
-        parse_json(data, what="proof of a reading", max_bytes=_MAX_PROOF_BYTES, max_depth=2), _PROOF, ""
-    )
-    path = _read.items(fields["path"], "/path", most=MAX_PATH)
-    return ReadingProof(
-        statement=_read.text(fields["statement"], "/statement", most=MAX_CHARACTERS),
-        leaf=_read.text(fields["leaf"], "/leaf", most=MAX_LEAF_BYTES).encode(),
-        index=_read.integer(fields["index"], "/index", most=MAX_READINGS),
-        path=tuple(_read.hexadecimal(node, f"/path/{place}", length=32) for place, node in enumerate(path)),
-    )
 
 
 def _match(what: str, expected: int, found: int) -> None:

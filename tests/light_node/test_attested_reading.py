@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from ledger.credential.jose import PublicKey
 from ledger.errors import InclusionError, MalformedError, SignatureError, VerificationError
 from ledger.proof.evidence import encode_evidence
-from light_node.attested_reading import verify_attested_reading
-from light_node.edge.batch import ReadingProof, encode_proof, parse_proof, prove_reading
+from light_node.attested_reading import AttestedReading, Ground, Voucher, verify_attested_reading
+from light_node.edge.reading_proof import ReadingProof, encode_proof, parse_proof, prove_reading
 from light_node.edge.receipt import KIND, batch_fields
 from light_node.edge.statement import VerifiedStatement
 from light_node.judgement import judge
+from light_node.progress import Progress
 from light_node.verdict import Account
 from tests.light_node.edge.making import KEY, OTHER_KEY, leaves_of, reading, signed, stated
 from tests.simulator.world import MAKER, WORKSHOP, World, make_world
@@ -35,11 +37,19 @@ def attest(world: World, statement: VerifiedStatement, organisation: int = MAKER
     world.chain.record(world.battery, organisation, KIND, **fields)  # type: ignore[arg-type]
 
 
-def account(world: World, **choices: object) -> Account:
+def judged(world: World, **choices: object) -> tuple[Account, Ground]:
+    """The verdict on the battery's evidence, at a new block, and what a proof beside it is held to."""
     data = encode_evidence(world.chain.evidence(world.battery, **choices))  # type: ignore[arg-type]
-    found = judge(data, world.chain.trust(), now=world.chain.time).account
+    progress, trust = Progress(), world.chain.trust()
+    found = judge(data, trust, now=world.chain.time, progress=progress).account
     assert found is not None
-    return found
+    assert progress.header is not None
+    return found, Ground(trust, progress.header)
+
+
+def verified(world: World, proof: ReadingProof, key: PublicKey | None = None, **choices: object) -> AttestedReading:
+    account, ground = judged(world, **choices)
+    return verify_attested_reading(account, proof, ground, key)
 
 
 def proof(statement: VerifiedStatement, index: int = 2) -> ReadingProof:
@@ -50,52 +60,59 @@ def proof(statement: VerifiedStatement, index: int = 2) -> ReadingProof:
 def test_reading_of_an_attested_batch(world: World, index: int) -> None:
     statement = batch(world)
     attest(world, statement)
-    found = verify_attested_reading(account(world), proof(statement, index))
+    found = verified(world, proof(statement, index))
     assert found.reading == reading(index)
-    assert (found.organisation, found.event, found.signed) == (MAKER, len(world.battery.history), False)
+    assert (found.organisation, found.event, found.voucher) == (MAKER, len(world.battery.history), Voucher.UNPROVEN)
 
 
 def test_device_key_is_verified_where_it_is_at_hand(world: World) -> None:
     statement = batch(world)
     attest(world, statement)
-    assert verify_attested_reading(account(world), proof(statement), KEY.public).signed
+    assert verified(world, proof(statement), KEY.public).voucher is Voucher.GIVEN
     with pytest.raises(SignatureError):
-        verify_attested_reading(account(world), proof(statement), OTHER_KEY.public)
+        verified(world, proof(statement), OTHER_KEY.public)
 
 
 def test_batch_that_nobody_attested(world: World) -> None:
     with pytest.raises(InclusionError, match="batch in the evidence"):
-        verify_attested_reading(account(world), proof(batch(world)))
+        verified(world, proof(batch(world)))
 
 
 def test_batch_of_another_asset(world: World) -> None:
     statement = batch(world, world.vehicle.subject)
     attest(world, statement)
     with pytest.raises(InclusionError, match="subject"):
-        verify_attested_reading(account(world), proof(statement))
+        verified(world, proof(statement))
 
 
 def test_batch_whose_event_is_withheld(world: World) -> None:
     statement = batch(world)
     attest(world, statement)
     with pytest.raises(InclusionError):
-        verify_attested_reading(account(world, withheld=[len(world.battery.history)]), proof(statement))
+        verified(world, proof(statement), withheld=[len(world.battery.history)])
 
 
 @pytest.mark.parametrize(
-    "changed", [{"root": "0x" + "00" * 32}, {"size": 6}, {"sequence": 1}, {"batch_digest": "0x00"}]
+    "changed",
+    [
+        {"root": "0x" + "00" * 32},
+        {"size": 6},
+        {"sequence": 1},
+        {"batch_digest": "0x00"},
+        {"device_key": OTHER_KEY.public.key_id},
+    ],
 )
 def test_event_that_says_otherwise(world: World, changed: dict[str, object]) -> None:
     statement = batch(world)
     attest(world, statement, **changed)
     with pytest.raises(InclusionError):
-        verify_attested_reading(account(world), proof(statement))
+        verified(world, proof(statement))
 
 
 def test_whoever_attested_it_is_named(world: World) -> None:
     statement = batch(world)
     attest(world, statement, WORKSHOP)
-    assert verify_attested_reading(account(world), proof(statement)).organisation == WORKSHOP
+    assert verified(world, proof(statement)).organisation == WORKSHOP
 
 
 @pytest.mark.parametrize(
@@ -114,10 +131,10 @@ def test_reading_that_is_not_in_the_batch(world: World, change: object) -> None:
     statement = batch(world)
     attest(world, statement)
     with pytest.raises(VerificationError):
-        verify_attested_reading(account(world), change(proof(statement)))  # type: ignore[operator]
+        verified(world, change(proof(statement)))  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("text", ["", "a.b.c", "x" * 100])
 def test_statement_out_of_its_form(world: World, text: str) -> None:
     with pytest.raises(MalformedError):
-        verify_attested_reading(account(world), replace(proof(batch(world)), statement=text))
+        verified(world, replace(proof(batch(world)), statement=text))

@@ -15,10 +15,11 @@ from ledger.proof.evidence import encode_evidence
 from ledger.proof.tlog_text import ConsistencyProof, encode_consistency_proof
 from ledger.strict_json import canonical_json
 from light_node.cli.main import MODULES, main
-from light_node.edge.batch import encode_proof, prove_reading
+from light_node.edge.reading_proof import encode_proof, prove_reading
 from light_node.edge.receipt import KIND, batch_fields
 from light_node.trust import Trust, encode_trust
 from tests.light_node.edge.making import KEY, leaves_of, signed, stated
+from tests.light_node.test_device_key import Case
 from tests.light_node.test_log_growth import KEY as LOG_KEY
 from tests.light_node.test_log_growth import at, path
 from tests.simulator.world import MAKER, VIN, World, make_world
@@ -239,6 +240,73 @@ def test_reading_of_an_attested_batch_is_told(bench: Bench) -> None:
     assert bench.run("reading", bench.car, proof, "--trust", bench.trust_file) == 1
     assert "InclusionError" in bench.err
     assert bench.run("reading", bench.write("bad.json", b"{}"), proof, "--trust", bench.trust_file) == 2
+
+
+def read(bench: Bench, case: Case, *, proven: bool = True) -> int:
+    """Judge a reading by evidence at a new block, with the proof of the device's key at that block, or without."""
+    pack = bench.write("pack.json", encode_evidence(bench.world.chain.evidence(bench.world.battery)))
+    proof = bench.write("proof.json", encode_proof(case.reading_proof(case.key_proof() if proven else None)))
+    bench.at(bench.world.chain.time)
+    return bench.run("reading", pack, proof, "--trust", bench.trust_file)
+
+
+def test_reading_of_an_enrolled_device_says_so_and_no_more(bench: Bench) -> None:
+    case = Case(bench.world)
+    assert read(bench, case) == 0
+    assert f"signed by device key {KEY.public.key_id}, which organisation {MAKER} had enrolled" in bench.out
+    assert read(bench, case, proven=False) == 0
+    assert "by that organisation's word" in bench.out
+    assert "enrolled" not in bench.out
+
+
+def test_reading_with_a_key_that_was_only_given_says_that_nothing_proves_it(bench: Bench) -> None:
+    case = Case(bench.world)
+    read(bench, case, proven=False)
+    key = bench.write("device.jwk", canonical_json(dict(KEY.public.jwk)))
+    words = ("reading", bench.folder / "pack.json", bench.folder / "proof.json", "--trust", bench.trust_file)
+    assert bench.run(*words, "--device-key", key) == 0
+    assert "nothing here proves that organisation 1 enrolled it" in bench.out
+    value = bench.json(*words, "--device-key", key)
+    assert (value["outcome"], value["device_key_standing"]) == ("verified", "given")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ({"flags": 0}, 1, "not for a device"),
+        ({"revoked_from": -60, "changed_at": -60}, 1, "revoked"),
+        ({"valid_until": -60}, 1, "outside its validity"),
+        ({"revoked_from": -60, "changed_at": 60}, 3, "DISPUTED"),
+    ],
+)
+def test_reading_of_a_device_that_was_not_trusted_then(
+    bench: Bench, changes: dict[str, int], code: int, said: str
+) -> None:
+    case = Case(bench.world)
+    case.enrol(**{name: value and value + case.attested_at for name, value in changes.items()})
+    assert read(bench, case) == code
+    assert said in bench.out + bench.err
+    assert not bench.out.startswith("VERIFIED")
+
+
+def test_reading_by_the_node_that_remembers(bench: Bench) -> None:
+    """The header that its own memory accepted is what the device's key is held to."""
+    case = Case(bench.world)
+    assert bench.pin() == 0
+    read(bench, case)
+    words = ("reading", bench.folder / "pack.json", bench.folder / "proof.json")
+    value = bench.json(*words)
+    assert (value["outcome"], value["device_key_standing"]) == ("verified", "proven")
+    assert bench.run("state") == 0
+
+
+def test_proof_of_another_block_than_the_evidence_is_undetermined(bench: Bench) -> None:
+    case = Case(bench.world)
+    read(bench, case)
+    later = bench.write("later.json", encode_evidence(bench.world.chain.evidence(bench.world.battery)))
+    bench.at(bench.world.chain.time)
+    assert bench.run("reading", later, bench.folder / "proof.json", "--trust", bench.trust_file) == 3
+    assert "do not go together" in bench.err
 
 
 def test_log_that_grew_and_one_that_shrank(bench: Bench) -> None:

@@ -130,9 +130,10 @@ class Simulator:
         revoked_from: int = 0,
         changed_at: int = START,
         algorithm: int | None = None,
+        flags: int = 0,
     ) -> None:
         number = ALGORITHMS[key.public.algorithm] if algorithm is None else algorithm
-        word = layout.issuer_key_word(valid_from, valid_until, revoked_from, changed_at, number)
+        word = layout.issuer_key_word(valid_from, valid_until, revoked_from, changed_at, number, flags)
         self.slots[CONSORTIUM][layout.issuer_key_at(organisation, key.public.thumbprint)] = word
 
     def assign(self, scheme: int, prefix: str, organisation: int, since: int | None = None) -> None:

@@ -43,8 +43,11 @@ def assignment_at(identifier: bytes, index: int) -> bytes:
     return _place((first + index) % 2**256)
 
 
-def issuer_key_word(valid_from: int, valid_until: int, revoked_from: int, changed_at: int, algorithm: int) -> int:
-    return valid_from | valid_until << 48 | revoked_from << 96 | changed_at << 144 | algorithm << 192
+def issuer_key_word(
+    valid_from: int, valid_until: int, revoked_from: int, changed_at: int, algorithm: int, flags: int = 0
+) -> int:
+    times = valid_from | valid_until << 48 | revoked_from << 96 | changed_at << 144
+    return times | algorithm << 192 | flags << 200
 
 
 def assignment_word(organisation: int, since: int) -> int:

@@ -34,7 +34,7 @@ COMMANDS = [
     *("rotation begin", "rotation propose", "rotation sign", "rotation combine", "rotation publish", "rotation show"),
     *("witness serve", "witness list", "witness add", "witness remove", "witness collect"),
     *("witness endorse", "witness combine"),
-    *("gateway serve", "gateway status"),
+    *("gateway serve", "gateway status", "gateway reading"),
 ]
 
 

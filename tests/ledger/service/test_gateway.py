@@ -18,25 +18,32 @@ import pytest
 from ledger.access import Tier
 from ledger.credential.jose import Algorithm, generate_private_key, parse_jwk
 from ledger.demo.insider import Attested, Insider
+from ledger.errors import ContentMismatchError, IssuerError, MissingError
 from ledger.event import AssetReference
 from ledger.kinds import kind_by_name
 from ledger.proof.slots import DEVICE_KEY
+from ledger.service.council import revoke_from
 from ledger.service.evidence import build_evidence
 from ledger.service.gateway_inbox import Inbox, State
 from ledger.service.gateway_record import GatewayRecorder
 from ledger.service.gateway_serve import inbox_path
 from ledger.service.issuer_keys import add_issuer_key, revoke_issuer_key
 from ledger.service.read import AssetRecord
+from ledger.service.reading_proof import prove_attested_reading
 from ledger.service.trust import make_trust
 from ledger.service.workspace import Workspace
+from light_node.attested_reading import AttestedReading, Ground, Voucher, verify_attested_reading
+from light_node.cli.main import main as light
 from light_node.edge.outgoing import Outgoing
+from light_node.edge.reading_proof import ReadingProof, encode_proof, parse_proof
 from light_node.edge.receipt import KIND, verify_receipt
 from light_node.edge.statement import parse_statement, verify_statement
 from light_node.judgement import judge
+from light_node.progress import Progress
 from light_node.state import StateFolder
 from light_node.trust import encode_trust, parse_trust
 from light_node.verdict import EventState, Outcome
-from tests.ledger.service.conftest import birth, document, record
+from tests.ledger.service.conftest import battery, birth, document, record
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[3]
@@ -232,3 +239,96 @@ def test_the_key_of_a_device_signs_no_credentials(workspace: Workspace, asset: A
     verdict = judge(build_evidence(workspace, known, Tier.PRIVATE), make_trust(workspace), now=int(time.time()))
     assert verdict.account is not None
     assert [event.state for event in verdict.account.events] == [EventState.OPENED, EventState.WITHHELD]
+
+
+# ---- one reading, with whose device it was -------------------------------------------------------------------------
+
+
+def recorded(workspace: Workspace, unit: Unit) -> None:
+    """One batch of four readings of the device's, on chain."""
+    unit.run("take", stdin="".join(LINE % km for km in (300, 301, 302, 303)))
+    with Outgoing(unit.folder / "queue.db") as outgoing, Inbox(inbox_path(workspace.home)) as inbox:
+        (waiting,) = outgoing.waiting()
+        raw = parse_statement(waiting.statement)
+        statement = verify_statement(raw, outgoing.key(raw.key_id))
+        inbox.take(statement, outgoing.readings(waiting.number), 1)
+        GatewayRecorder(workspace, workspace.member("maker"), inbox).round()
+
+
+def read_by_anybody(workspace: Workspace, unit: Unit, proof: ReadingProof, evidence: bytes) -> AttestedReading:
+    """As whoever has the trust file and the two files alone."""
+    trust, progress = make_trust(workspace), Progress()
+    account = judge(evidence, trust, now=int(time.time()), progress=progress).account
+    assert account is not None
+    assert progress.header is not None
+    return verify_attested_reading(account, parse_proof(encode_proof(proof)), Ground(trust, progress.header))
+
+
+def test_one_reading_is_proven_with_the_device_that_its_organisation_enrolled(workspace: Workspace, unit: Unit) -> None:
+    recorded(workspace, unit)
+    evidence = build_evidence(workspace, unit.asset, Tier.PRIVATE)
+    for place in (1, 4):
+        proof = prove_attested_reading(workspace, unit.asset, 2, place, evidence)
+        found = read_by_anybody(workspace, unit, proof, evidence)
+        assert (found.reading.value, found.voucher) == (299 + place, Voucher.PROVEN)
+        assert (found.organisation, found.event) == (1, 2)
+
+
+def test_a_revocation_in_the_past_leaves_the_reading_of_a_device_disputed(workspace: Workspace, unit: Unit) -> None:
+    recorded(workspace, unit)
+    attested = workspace.reader().history(unit.asset)[1].attested_at
+    revoke_from(workspace, 1, unit.thumbprint, attested)
+    evidence = build_evidence(workspace, unit.asset, Tier.PRIVATE)
+    proof = prove_attested_reading(workspace, unit.asset, 2, 1, evidence)
+    assert read_by_anybody(workspace, unit, proof, evidence).voucher is Voucher.DISPUTED
+
+
+def test_a_batch_that_was_recorded_after_its_device_was_revoked_proves_nothing_by_it(
+    workspace: Workspace, unit: Unit
+) -> None:
+    """No gateway takes it; a careless member may attest it all the same."""
+    revoke_issuer_key(workspace, "maker", unit.thumbprint)
+    time.sleep(1.5)  # in the second of the revocation itself it would be disputed
+    recorded(workspace, unit)
+    evidence = build_evidence(workspace, unit.asset, Tier.PRIVATE)
+    proof = prove_attested_reading(workspace, unit.asset, 2, 1, evidence)
+    with pytest.raises(IssuerError, match="revoked"):
+        read_by_anybody(workspace, unit, proof, evidence)
+
+
+@pytest.mark.parametrize(("event", "place"), [(1, 1), (0, 1), (3, 1), (2, 0), (2, 5)])
+def test_there_is_no_proof_of_a_reading_that_is_not_there(
+    workspace: Workspace, unit: Unit, event: int, place: int
+) -> None:
+    recorded(workspace, unit)
+    evidence = build_evidence(workspace, unit.asset, Tier.PRIVATE)
+    with pytest.raises(MissingError):
+        prove_attested_reading(workspace, unit.asset, event, place, evidence)
+
+
+def test_evidence_of_another_asset_is_not_what_a_reading_goes_with(
+    workspace: Workspace, unit: Unit, numbers: Callable[[], int]
+) -> None:
+    recorded(workspace, unit)
+    other = battery(numbers())
+    record(workspace, "maker", document(birth(other)))
+    evidence = build_evidence(workspace, workspace.reader().asset(other.identifier), Tier.PRIVATE)
+    with pytest.raises(ContentMismatchError):
+        prove_attested_reading(workspace, unit.asset, 2, 1, evidence)
+
+
+def test_the_command_writes_what_the_light_node_verifies(
+    workspace: Workspace, unit: Unit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded(workspace, unit)
+    evidence, proof = unit.folder / "evidence.json", unit.folder / "reading.json"
+    evidence.write_bytes(build_evidence(workspace, unit.asset, Tier.PRIVATE))
+    command = [sys.executable, "-m", "ledger.cli.main", "--home", str(workspace.home), "gateway", "reading"]
+    words = ["--event", "2", "--reading", "3", "--evidence", str(evidence), "-o", str(proof)]
+    done = subprocess.run(
+        [*command, unit.asset.subject.hex(), *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    trust = str(unit.folder / "trust.json")
+    assert light(["reading", str(evidence), str(proof), "--trust", trust]) == 0
+    assert "which organisation 1 had enrolled" in capsys.readouterr().out

@@ -7,18 +7,9 @@ from dataclasses import replace
 import pytest
 
 from ledger.errors import ContentMismatchError, InclusionError, MalformedError, SignatureError
-from light_node.edge.batch import (
-    BatchLimits,
-    OpenBatch,
-    ReadingProof,
-    encode_proof,
-    parse_proof,
-    prove_reading,
-    split_leaves,
-    verify_reading,
-    verify_readings,
-)
+from light_node.edge.batch import BatchLimits, OpenBatch, split_leaves, verify_readings
 from light_node.edge.reading import GOOD, Flag, encode_reading
+from light_node.edge.reading_proof import ReadingProof, encode_proof, parse_proof, prove_reading, verify_reading
 from tests.light_node.edge.making import KEY, NOW_US, OTHER_KEY, SECOND, joined, leaves_of, reading, signed, stated
 
 LEAVES = leaves_of(*range(5))
