@@ -77,7 +77,7 @@ def rotate_by_succession(state: StateFolder, new: Trust, signed: SignedSuccessio
     2. Nothing that the pinned trust file rests on, back to the one that a person compared, has two successors.
     3. It follows the pinned trust file, to this new one, which takes nothing back; see ``verify_succession``.
     4. The new one does not contradict what was accepted here.
-    5. The old keys are believed still; see ``check_period``.
+    5. The old keys are believed still, and the new block is not from the future; see ``check_period``.
     6. The new one was not pinned and given up before.
 
     Use it while ``StateFolder.alone`` is held.
@@ -106,7 +106,7 @@ def rotate_by_succession(state: StateFolder, new: Trust, signed: SignedSuccessio
     verified = verify_succession(pinned, new, signed)  # 3
     memory = state.memory()
     check_accepted(new, memory)  # 4
-    check_period(pinned, 0 if memory is None else max(memory.block.time, memory.anchored_at), now)  # 5
+    check_period(pinned, new, 0 if memory is None else max(memory.block.time, memory.anchored_at), now)  # 5
     _refuse_given_up(lineage, pinned, new)  # 6
     _pin(state, lineage, new, digest_of(pinned))
     return verified

@@ -59,15 +59,17 @@ def witnesses_rule(trust: Trust) -> WitnessRule:
     return trust.finality
 
 
-def check_period(old: Trust, last: int, now: int) -> None:
-    """Refuse to go on by old keys after a sleep: their owners may have given them up since then.
+def check_period(old: Trust, new: Trust, last: int, now: int) -> None:
+    """Refuse to go on by old keys after a sleep, as their owners may have given them up since then, or to the future.
 
     Args:
         old: The pinned trust file.
+        new: Its successor.
         last: Time of the last head that was accepted, or of the last anchor, in seconds since the epoch; 0: none.
         now: The local clock, in seconds since the epoch.
 
-    Raises: StaleError, beyond the trusting period, or where the clock is behind what was accepted.
+    Raises: StaleError, beyond the trusting period, where the clock is behind what was accepted, or where the block of
+        the successor is from the future: with it the node would believe no clock until then.
     """
     since = max(old.trusted_block.time, last)
     if now < since - CLOCK_TOLERANCE_SECONDS:
@@ -77,3 +79,5 @@ def check_period(old: Trust, last: int, now: int) -> None:
             f"the last accepted head is {now - since} s old, beyond the trusting period: anchor anew, or compare the"
             " fingerprint"
         )
+    if new.trusted_block.time > now + CLOCK_TOLERANCE_SECONDS:
+        raise StaleError(f"the block of the new trust file is {new.trusted_block.time - now} s in the future")

@@ -33,7 +33,7 @@ from tests.light_node.successions import NEWCOMERS, WORLD, A, B, C, D, note, sig
 from tests.simulator.witnesses import WITNESSES, Witness
 
 ROOT = Path(__file__).parents[2]
-NOW = A.trusted_block.time + 1000
+NOW = WORLD.chain.time
 OF_B = (*WITNESSES[1:], NEWCOMERS[0])
 OF_C = (WITNESSES[2], *NEWCOMERS[:2])
 
@@ -128,9 +128,9 @@ class TestRefused:
     def test_a_trust_file_that_goes_back(self, state: StateFolder) -> None:
         block = WORLD.chain.blocks[1]
         later = replace(B, trusted_block=TrustedBlock(block.number, block.hash, block.time))
-        rotate(state, later, now=NOW + 1000)
+        rotate(state, later)
         with pytest.raises(RollbackError):
-            rotate(state, C, later, OF_B, NOW + 1000)
+            rotate(state, C, later, OF_B)
         assert state.trust() == later
 
     def test_another_block_than_the_one_that_was_accepted(self, state: StateFolder) -> None:
@@ -145,6 +145,12 @@ class TestRefused:
             rotate(state, B, now=A.trusted_block.time + A.trusting_period_seconds + 1)
         remember(state, 1, WORLD.chain.blocks[1].hash, anchored_at=A.trusted_block.time + 500)
         rotate(state, B, now=A.trusted_block.time + A.trusting_period_seconds + 1)
+
+    def test_a_block_from_the_future(self, state: StateFolder) -> None:
+        new = replace(B, trusted_block=TrustedBlock(9, bytes(32), NOW + 61))
+        with pytest.raises(StaleError, match="future"):
+            rotate(state, new)
+        assert state.trust() == A
 
     def test_a_clock_behind_what_was_accepted(self, state: StateFolder) -> None:
         with pytest.raises(StaleError):

@@ -352,19 +352,25 @@ class TestFormat:
 class TestPeriod:
     def test_within_it_the_old_keys_are_believed(self) -> None:
         start = A.trusted_block.time
-        check_period(A, 0, start + A.trusting_period_seconds)
-        check_period(A, start + 10, start + 10 + A.trusting_period_seconds)
-        check_period(A, 0, start - 60)
+        check_period(A, B, 0, start + A.trusting_period_seconds)
+        check_period(A, B, start + 10, start + 10 + A.trusting_period_seconds)
+        check_period(A, B, 0, start - 60)
 
     @pytest.mark.parametrize(("last", "after"), [(0, 1), (10, 11)])
     def test_beyond_it_they_are_not(self, last: int, after: int) -> None:
         start = A.trusted_block.time
         with pytest.raises(StaleError, match="beyond the trusting period"):
-            check_period(A, start + last if last else 0, start + after + A.trusting_period_seconds)
+            check_period(A, B, start + last if last else 0, start + after + A.trusting_period_seconds)
+
+    def test_a_block_from_the_future_is_not_gone_on_from(self) -> None:
+        now = A.trusted_block.time
+        check_period(A, at(B, 1, bytes(32), now + 60), 0, now)
+        with pytest.raises(StaleError, match="future"):
+            check_period(A, at(B, 1, bytes(32), now + 61), 0, now)
 
     def test_a_clock_behind_the_last_head_says_nothing(self) -> None:
         with pytest.raises(StaleError, match="clock"):
-            check_period(A, A.trusted_block.time + 100, A.trusted_block.time)
+            check_period(A, B, A.trusted_block.time + 100, A.trusted_block.time)
 
 
 def test_a_body_of_the_simulator_is_that_of_the_code() -> None:
