@@ -27,6 +27,10 @@ def test_an_honest_chain_in_any_order_has_no_finding() -> None:
     assert codes(battery(batch(1, 0), batch(2, 2), batch(3, 1))) == []
 
 
+def test_a_batch_that_is_attested_twice_is_no_second_history() -> None:
+    assert codes(battery(batch(1, 0), batch(2, 1), batch(3, 1), batch(4, 2))) == []
+
+
 def test_chains_of_two_devices_are_apart() -> None:
     assert codes(battery(batch(1, 0), batch(2, 0, "other", device="second"))) == []
 

@@ -40,6 +40,24 @@ def test_other_readings_are_refused(data: bytes, error: type[Exception]) -> None
         verify_readings(SIGNED, data)
 
 
+def test_a_flag_that_is_taken_off_or_put_on_after_signing_is_refused() -> None:
+    flagged = encode_reading(reading(9), (Flag.OUT_OF_RANGE,))
+    batch = OpenBatch(0, None, NOW_US)
+    batch.add(flagged, reading(9).taken_at_us, (Flag.OUT_OF_RANGE,))
+    statement = signed(batch.close("log", b"\x01" * 32, NOW_US))
+    verify_readings(statement, joined([flagged]))
+    clean = encode_reading(reading(9), GOOD)
+    assert len(clean) != len(flagged)
+    with pytest.raises(ContentMismatchError):
+        verify_readings(statement, joined([clean]))
+    other = flagged.replace(b"out_of_range", b"time_travel\x20")
+    with pytest.raises(InclusionError):
+        verify_readings(statement, joined([other]))
+    stuck = encode_reading(reading(1), (Flag.STUCK,))
+    with pytest.raises(ContentMismatchError):
+        verify_readings(SIGNED, joined([LEAVES[0], stuck, *LEAVES[2:]]))
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -190,6 +190,16 @@ def test_a_clock_behind_the_last_head_deletes_nothing(bench: Bench) -> None:
     assert bench.outgoing.state().readings == 4
 
 
+@pytest.mark.parametrize("off_s", [-10 * 365 * 86400, -7 * 86400, 30 * 86400, 10 * 365 * 86400])
+def test_a_device_whose_clock_is_wrong_keeps_everything_until_it_is_right(bench: Bench, off_s: int) -> None:
+    device = Device(MAKER, bench.state)
+    wrong = Submitter(bench.outgoing, HttpGateway(bench.url), device, clock=lambda: bench.world.chain.time + off_s)
+    before = bench.memory()
+    assert wrong.round().delivered == []
+    assert (bench.outgoing.state().readings, bench.memory()) == (4, before)
+    bench.delivers()
+
+
 # ---- the folder ---------------------------------------------------------------------------------------------------
 
 

@@ -61,6 +61,13 @@ def test_backwards_until_it_is_above_the_highest_again() -> None:
     assert judged([100, 90, 95, 99.9, 101]) == [(), (Flag.BACKWARDS,), (Flag.BACKWARDS,), (), ()]
 
 
+def test_a_fault_and_a_turned_back_odometer_look_alike_and_a_plausible_lie_like_the_truth() -> None:
+    """A flag says what cannot be right, not why; nothing at the source tells a true value from one made up well."""
+    new_instrument, turned_back = judged([90_000, 0, 1]), judged([90_000, 40_000, 40_001])
+    assert new_instrument == turned_back == [(), (Flag.BACKWARDS,), (Flag.BACKWARDS,)]
+    assert judged([40_000, 40_001, 40_002]) == [(), (), ()]
+
+
 def test_backwards_across_units() -> None:
     readings = [Reading("odometer", 100, "mi", NOW, "s"), Reading("odometer", 120, "km", NOW, "s")]
     assert flags_of(readings) == [(), (Flag.BACKWARDS,)]

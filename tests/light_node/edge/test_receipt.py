@@ -65,6 +65,16 @@ def test_an_attested_batch_is_proven_with_its_lag(world: World) -> None:
         assert inclusion.block == TrustedBlock(block.number, block.hash, block.time)
 
 
+@pytest.mark.parametrize("ahead_s", [1, 3600, 10 * 365 * 86400])
+def test_a_clock_that_is_ahead_of_the_chain_shows_as_a_lag_below_zero(world: World, ahead_s: int) -> None:
+    """The device's time is a claim; the chain's stands beside it, and is what counts."""
+    last = (world.chain.time + ahead_s) * 1_000_000
+    told = stated(range(3), 0, None, world.battery.subject)
+    statement = signed(told, first_at_us=last - 5, last_at_us=last)
+    record(world, statement)
+    assert prove(world.chain.file(world.battery), statement, reader(world)).lag_seconds == -ahead_s
+
+
 def test_everything_else_may_be_withheld(world: World) -> None:
     first, second = statements(world)
     record(world, first)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ledger.errors import ConfigurationError, SourceTimeoutError, TooLargeError, UnreachableError
+from ledger.errors import ConfigurationError, QueueFullError, SourceTimeoutError, TooLargeError, UnreachableError
 from light_node.back_off import BackOff
 from light_node.edge.attester import EdgeAsset
 from light_node.edge.gateway_client import HttpGateway
 from light_node.edge.outgoing import Outgoing
-from light_node.edge.queue import Queue
+from light_node.edge.queue import Queue, QueueLimits
 from light_node.edge.statement import VerifiedStatement
 from light_node.edge.submission import Round, submit
 from tests.light_node.edge.gateway_double import Told, serving
@@ -205,6 +205,24 @@ def test_a_refused_batch_is_kept_with_the_reason_and_not_sent_again(
     outgoing.refuse(first, "")
     receiver.before = lambda *_: "go on"
     finish(outgoing, url, receiver.world)
+
+
+@pytest.mark.parametrize("reply", [WAIT, (200, b"recorded, believe me", {})])
+def test_a_gateway_that_drops_everything_fills_the_queue_and_nothing_is_lost(
+    path: Path, outgoing: Outgoing, url: str, receiver: Receiver, reply: Reply
+) -> None:
+    """What is full refuses; what it holds is delivered once, as soon as somebody takes it."""
+    receiver.before = lambda *_: reply
+    sender = submitter(outgoing, url, receiver.world)
+    assert [sender.round().delivered for _ in range(3)] == [[], [], []]
+    with Queue(path, QueueLimits(readings=14)) as queue:
+        device, asset = attester(queue), EdgeAsset(receiver.world.battery.subject, LOG)
+        with pytest.raises(QueueFullError):
+            device.take(asset, [reading(n, taken_at_us=NOW_US - SECOND + n) for n in range(4)])
+    assert outgoing.state().readings == 12
+    receiver.before = lambda *_: "go on"
+    finish(outgoing, url, receiver.world)
+    assert len(receiver.attested) == 3
 
 
 # ---- a gateway that lies -------------------------------------------------------------------------------------------
