@@ -54,6 +54,7 @@ from light_node.succession import encode_succession, parse_succession, verify_su
 from light_node.trust import encode_trust, parse_trust
 from light_node.verdict import Outcome
 from tests.fuzz.damage import Target
+from tests.fuzz.edge_targets import EDGE_TARGETS
 from tests.ledger.proof.vectors import FOLDER, octets
 from tests.light_node import successions
 from tests.light_node.conformance.test_any_line import VALID, assert_one_answer_a_line
@@ -252,4 +253,5 @@ TARGETS: dict[str, Target] = {
     "binary cid": Target([bytes(cid_of_raw(b"x"))], _again(parse_cid_bytes, bytes)),
     "dag-pb": Target([directory([Link(cid_of_raw(b"x"), "a", 1)]).data], parse_node),
     "bag": Target([_bag()], _read_bag),
+    **EDGE_TARGETS,
 }
