@@ -14,10 +14,10 @@ from light_node.lineage import (
     parse_lineage,
     with_pinned,
 )
-from light_node.state import FORKS, StateFolder
+from light_node.state import CONFLICT_PREFIX, FORKS, StateFolder
 from light_node.successor import digest_of
 
-_LINEAGE, _PREFIX = "lineage.json", "succession-"
+_LINEAGE = "lineage.json"
 
 
 class KeptLineage:
@@ -65,9 +65,4 @@ class KeptLineage:
         return path if path.exists() else None
 
     def _conflict_file(self, digest: bytes) -> Path:
-        return self._state.folder / FORKS / f"{_PREFIX}{digest.hex()[:32]}.json"
-
-
-def is_conflict(path: Path) -> bool:
-    """Whether a fork that was kept is one of successions, not of heads."""
-    return path.name.startswith(_PREFIX)
+        return self._state.folder / FORKS / f"{CONFLICT_PREFIX}{digest.hex()[:32]}.json"

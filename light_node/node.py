@@ -13,9 +13,9 @@ from light_node.heads import VerifiedHeader
 from light_node.judgement import judge
 from light_node.memory import Memory, remember
 from light_node.progress import Progress
-from light_node.state import StateFolder
+from light_node.state import StateFolder, is_conflict
 from light_node.trust import Trust
-from light_node.verdict import Outcome, Step, Verdict
+from light_node.verdict import Doubt, Outcome, Step, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,18 @@ class LightNode:
     """Judges files by one pinned trust file; use it while ``StateFolder.alone`` is held."""
 
     def __init__(self, state: StateFolder) -> None:
-        """Read the trust file and the memory.
+        """Read the trust file and the memory, and whether the witnesses contradicted themselves.
+
+        ``contradicted`` says so, or is None. Then no file is verified, and no anchor counts: see
+        ``succeeding.refuse_contradicted``.
 
         Raises:
             ConfigurationError: No trust file is pinned.
-            MalformedError: One of the two is damaged.
+            MalformedError: One of them is damaged.
             UntrustedError: What is remembered is of another chain.
         """
         self._state, self.trust, self.memory = state, state.trust(), state.memory()
+        self.contradicted = _contradicted(state)
         if self.memory is not None and self.memory.chain_id != self.trust.chain_id:
             raise UntrustedError(f"what is remembered is of chain {self.memory.chain_id}, not {self.trust.chain_id}")
 
@@ -72,6 +76,8 @@ class LightNode:
             identity_required: See ``Question``.
         """
         before, progress = self.memory, Progress()
+        if self.contradicted is not None:
+            progress.doubts.append(self.contradicted)
         accepted = None if before is None else before.accepted(path)
         verdict = judge(
             data,
@@ -106,6 +112,18 @@ class LightNode:
         if memory != self.memory:
             self._state.remember(memory)
             self.memory = memory
+
+
+def _contradicted(state: StateFolder) -> Doubt | None:
+    if not any(map(is_conflict, state.forks())):
+        return None
+    from light_node.succeeding import refuse_contradicted  # noqa: PLC0415 - who saw no conflict does without
+
+    try:
+        refuse_contradicted(state)
+    except UntrustedError as error:
+        return Doubt(Step.FINALITY, type(error).__name__, str(error))
+    return None
 
 
 def _is_verified(verdict: Verdict) -> bool:

@@ -27,7 +27,7 @@ from light_node.trust import Trust, encode_trust, parse_trust
 
 LOCK_TIMEOUT_S = 10.0
 MAX_FOLLOW_BYTES = 16 * 1024 * 1024
-FORKS = "forks"
+FORKS, CONFLICT_PREFIX = "forks", "succession-"
 _TRUST, _HEAD, _FOLLOW, _LOCK = "trust.json", "head.json", "follow.json", "lock"
 
 
@@ -128,3 +128,8 @@ class StateFolder:
         """Put a file of the folder in place of the one that is there."""
         with files.disk_errors(self.folder):
             files.replace_durably(path, data)
+
+
+def is_conflict(path: Path) -> bool:
+    """Whether a fork that was kept is one of successions, not of heads."""
+    return path.name.startswith(CONFLICT_PREFIX)

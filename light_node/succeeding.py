@@ -140,6 +140,23 @@ def rotate_by_person(state: StateFolder, new: Trust) -> bool:
     return whole
 
 
+def refuse_contradicted(state: StateFolder) -> None:
+    """Refuse to believe the pinned witnesses where they, or those that put them in place, signed two successors.
+
+    Raises:
+        UntrustedError: More of them lied than the trust file tolerates; a person has to compare a fingerprint.
+        ConfigurationError: No trust file is pinned.
+        MalformedError: The folder is damaged.
+    """
+    kept = KeptLineage(state)
+    for digest in kept.load().ancestry(digest_of(state.trust())):
+        if kept.conflict_path(digest) is not None:
+            raise UntrustedError(
+                f"witnesses of the trust file {digest.hex()[:16]}… signed two successors, which this node rests on: "
+                "compare a fingerprint, and pin or rotate by it"
+            )
+
+
 def check_accepted(new: Trust, memory: Memory | None) -> None:
     """Refuse a trust file that contradicts what was accepted here.
 

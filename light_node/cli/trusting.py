@@ -16,11 +16,10 @@ from light_node.anchoring import anchor_anew
 from light_node.cli.files import read_limited
 from light_node.cli.output import Output
 from light_node.http_source import HttpSource
-from light_node.kept_lineage import is_conflict
 from light_node.memory import Memory
 from light_node.node import known_trust
-from light_node.state import StateFolder
-from light_node.succeeding import rotate_by_person, rotate_by_succession, show_succession
+from light_node.state import StateFolder, is_conflict
+from light_node.succeeding import refuse_contradicted, rotate_by_person, rotate_by_succession, show_succession
 from light_node.succession import MAX_BYTES as MAX_NOTE_BYTES
 from light_node.succession import SignedSuccession, parse_succession
 from light_node.trust import MAX_BYTES, Trust, grouped, parse_trust
@@ -162,6 +161,7 @@ def _state(chosen: argparse.Namespace, output: Output) -> int:
 def _anchor(chosen: argparse.Namespace, output: Output) -> int:
     state, sources = StateFolder(chosen.home), [HttpSource(url) for url in chosen.source]
     with state.alone():
+        refuse_contradicted(state)
         anchor, memory = anchor_anew(state.trust(), state.memory(), sources, int(time.time()), os.urandom)
         if memory is not None:
             state.remember(memory)

@@ -44,7 +44,7 @@ class Renewal:
             limit_s: For all of it.
         """
         age = now - _last(node)
-        if age <= node.trust.trusting_period_seconds:
+        if age <= node.trust.trusting_period_seconds or node.contradicted is not None:
             self._told = False
             return node
         if not self._told:

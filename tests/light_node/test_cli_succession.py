@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from light_node.trust import Trust, encode_trust
 from tests.light_node.successions import NEWCOMERS, A, B, C, note
 from tests.light_node.test_cli import Bench
 from tests.simulator.witnesses import WITNESSES
+
+PATIENT = replace(A, maximum_age_seconds=A.maximum_age_seconds + 1)
+"""By the same witnesses."""
 
 
 @pytest.fixture
@@ -122,6 +126,32 @@ def test_a_conflict_stops_rotation_until_a_person_compares(bench: Bench) -> None
     assert bench.run("trust", "pin", file(bench, B), "--fingerprint", B.fingerprint()) == 0
     assert rotate(bench, C, note(B, C, by)) == 0
     assert bench.run("state") == 1
+
+
+def test_nothing_is_verified_by_witnesses_who_signed_two_successors(bench: Bench) -> None:
+    assert bench.run("verify", bench.car) == 0
+    show(bench, note(A, PATIENT))
+    show(bench, note(A, C))
+    assert bench.run("verify", bench.car) == 3
+    assert "UNDETERMINED at step 3 (finality): witnesses of the trust file" in bench.out
+    assert bench.run("verify", bench.write("cut", bench.car.read_bytes()[:-1])) == 2
+    assert bench.run("anchor", "--source", "http://127.0.0.1:9", "--source", "http://127.0.0.1:8") == 3
+    assert "signed two successors, which this node rests on" in bench.err
+    assert bench.run("trust", "pin", file(bench, A), "--fingerprint", A.fingerprint()) == 0
+    assert bench.run("verify", bench.car) == 3
+    assert bench.run("trust", "rotate", file(bench, PATIENT), "--fingerprint", PATIENT.fingerprint()) == 0
+    assert bench.run("verify", bench.car) == 0
+
+
+def test_nothing_is_verified_where_those_before_signed_two(bench: Bench) -> None:
+    rotate(bench, PATIENT, note(A, PATIENT))
+    assert bench.run("verify", bench.car) == 0
+    head = bench.json("state")["head"]
+    show(bench, note(A, C))
+    assert bench.run("verify", bench.car) == 3
+    assert bench.json("state")["head"] == head
+    assert bench.run("trust", "pin", file(bench, PATIENT), "--fingerprint", PATIENT.fingerprint()) == 0
+    assert bench.run("verify", bench.car) == 0
 
 
 def test_a_damaged_lineage_is_told(bench: Bench) -> None:

@@ -21,10 +21,10 @@ from ledger.errors import (
     StaleError,
     UntrustedError,
 )
-from light_node.kept_lineage import KeptLineage, is_conflict
+from light_node.kept_lineage import KeptLineage
 from light_node.lineage import MAX_BYTES
 from light_node.memory import Memory, SignedHead
-from light_node.state import StateFolder
+from light_node.state import StateFolder, is_conflict
 from light_node.succeeding import rotate_by_person, rotate_by_succession, show_succession
 from light_node.succession import parse_succession, verify_signatures
 from light_node.successor import digest_of
