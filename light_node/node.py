@@ -42,7 +42,7 @@ class LightNode:
         """Read the trust file and the memory, and whether the witnesses contradicted themselves.
 
         ``contradicted`` says so, or is None. Then no file is verified, and no anchor counts: see
-        ``succeeding.refuse_contradicted``.
+        ``succession.rotating.refuse_contradicted``.
 
         Raises:
             ConfigurationError: No trust file is pinned.
@@ -117,7 +117,7 @@ class LightNode:
 def _contradicted(state: StateFolder) -> Doubt | None:
     if not any(map(is_conflict, state.forks())):
         return None
-    from light_node.succeeding import refuse_contradicted  # noqa: PLC0415 - who saw no conflict does without
+    from light_node.succession.rotating import refuse_contradicted  # noqa: PLC0415 - who saw no conflict does without
 
     try:
         refuse_contradicted(state)

@@ -14,12 +14,12 @@ from ledger.cli.witness import witness_app
 from ledger.errors import ConfigurationError
 from ledger.service.files import write_durably
 from ledger.service.witness_endorse import check_successor, combine, endorse
-from light_node.succession import MAX_BYTES as MAX_NOTE_BYTES
-from light_node.succession import SignedSuccession, encode_succession, parse_succession
-from light_node.successor import witnesses_rule
+from light_node.succession.difference import Difference, differences
+from light_node.succession.rules import witnesses_rule
+from light_node.succession.statement import MAX_BYTES as MAX_NOTE_BYTES
+from light_node.succession.statement import SignedSuccession, encode_succession, parse_succession
 from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES
 from light_node.trust import Trust, parse_trust
-from light_node.trust_difference import Difference, differences
 
 Old = Annotated[
     Path, typer.Option("--trust", help="The trust file that is followed: its witnesses count.", exists=True)

@@ -21,7 +21,14 @@ from ledger.service.witness_node import follow
 from ledger.service.witness_promise import Witness
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import Block
-from light_node.succession import SignedSuccession, Succession, check_old, known_lines, succession_of, verify_line
+from light_node.succession.statement import (
+    SignedSuccession,
+    Succession,
+    check_old,
+    known_lines,
+    succession_of,
+    verify_line,
+)
 from light_node.trust import Trust, TrustedContract
 
 
@@ -54,7 +61,7 @@ class Combined:
 def check_successor(workspace: Workspace, old: Trust, new: Trust) -> Succession:
     """Say what is to be signed, after comparing both trust files with what the node of this home holds as final.
 
-    1. The new one may follow the old one; see ``successor.check_following``.
+    1. The new one may follow the old one; see ``light_node.succession.rules``.
     2. Both are of the chain and the origin of this home.
     3. The trusted block of the new one is final here.
     4. Its contracts have the code that it says, here and now.

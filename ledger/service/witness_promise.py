@@ -18,7 +18,7 @@ from ledger.proof.merkle import NodeReader, consistency_path, verify_consistency
 from ledger.proof.note import NoteSignature, SigningKey, VerifierKey
 from ledger.proof.tlog_text import nonce_line
 from ledger.service.files import write_durably
-from light_node.succession import (
+from light_node.succession.statement import (
     SignedSuccession,
     Succession,
     encode_succession,

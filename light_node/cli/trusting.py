@@ -19,9 +19,9 @@ from light_node.http_source import HttpSource
 from light_node.memory import Memory
 from light_node.node import known_trust
 from light_node.state import StateFolder, is_conflict
-from light_node.succeeding import refuse_contradicted, rotate_by_person, rotate_by_succession, show_succession
-from light_node.succession import MAX_BYTES as MAX_NOTE_BYTES
-from light_node.succession import SignedSuccession, parse_succession
+from light_node.succession.rotating import refuse_contradicted, rotate_by_person, rotate_by_succession, show_succession
+from light_node.succession.statement import MAX_BYTES as MAX_NOTE_BYTES
+from light_node.succession.statement import SignedSuccession, parse_succession
 from light_node.trust import MAX_BYTES, Trust, grouped, parse_trust
 from light_node.trust_words import trust_value
 from light_node.verdict import time_text

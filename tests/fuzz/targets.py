@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.light_node.test_lineage import CONFLICT, LINEAGE
+
 from ipfs.cid import cid_of_raw, parse_cid, parse_cid_bytes
 from ipfs.dag_pb import Link, parse_node
 from ipfs.unixfs import directory
@@ -47,10 +49,10 @@ from ledger.service.export.archive import Archive, BagWriter
 from ledger.strict_json import canonical_json, parse_json
 from light_node.heads import TreeHead
 from light_node.judgement import judge
-from light_node.lineage import encode_conflict, encode_lineage, parse_conflict, parse_lineage
 from light_node.memory import Memory, SignedHead, encode_fork, encode_memory, parse_fork, parse_memory
 from light_node.qbft.rotation import Rotation, SetStatement, encode_rotation, parse_rotation
-from light_node.succession import encode_succession, parse_succession, verify_succession
+from light_node.succession.lineage import encode_conflict, encode_lineage, parse_conflict, parse_lineage
+from light_node.succession.statement import encode_succession, parse_succession, verify_succession
 from light_node.trust import encode_trust, parse_trust
 from light_node.verdict import Outcome
 from tests.fuzz.damage import Target
@@ -58,7 +60,6 @@ from tests.fuzz.edge_targets import EDGE_TARGETS
 from tests.ledger.proof.vectors import FOLDER, octets
 from tests.light_node import successions
 from tests.light_node.conformance.test_any_line import VALID, assert_one_answer_a_line
-from tests.light_node.test_lineage import CONFLICT, LINEAGE
 from tests.simulator.world import make_world
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -58,5 +58,5 @@ def test_same_seed_makes_the_same_damage() -> None:
 @TARGET
 def test_damage_for_ten_minutes(target: Target) -> None:
     tried = try_for(target, SECONDS)
-    print(f"{tried} inputs in {SECONDS:.0f} s")  # shown by `-rP`
+    print(f"{tried} inputs in {SECONDS:.0f} s")  # noqa: T201 - shown by `-rP`
     assert tried > 0

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from light_node.cli.main import main as light
-from light_node.succession import parse_succession, verify_succession
+from light_node.succession.statement import parse_succession, verify_succession
 from light_node.trust import Trust, TrustedContract, encode_trust, parse_trust
 from tests.ledger.cli.conftest import ORGANISATIONS, Ran, run
-from tests.light_node.successions import A
+from tests.light_node.succession.making import A
 
 pytestmark = pytest.mark.integration
 

@@ -15,7 +15,7 @@ from ledger.errors import ConsistencyError, MalformedError, MissingError, Quorum
 from ledger.proof.note import NoteSignature, SigningKey
 from ledger.service.witness_endorse import combine
 from ledger.service.witness_promise import Witness
-from light_node.succession import (
+from light_node.succession.statement import (
     SignedSuccession,
     Succession,
     encode_succession,
@@ -25,7 +25,7 @@ from light_node.succession import (
     verify_succession,
 )
 from tests.ledger.service.witness.world import chain_of, checkpoint_of, tree_of
-from tests.light_node.successions import NEWCOMERS, A, B, C, D, by, signed
+from tests.light_node.succession.making import NEWCOMERS, A, B, C, D, by, signed
 from tests.simulator.chain import ORIGIN
 from tests.simulator.witnesses import WITNESSES, succession_body
 

@@ -29,7 +29,8 @@ from ledger.proof.checkpoint import (
     witness_key_from_seed,
 )
 from ledger.proof.note import NoteSignature, SigningKey
-from light_node.succession import (
+from light_node.succession.rules import check_period, check_place
+from light_node.succession.statement import (
     FORMAT,
     SignedSuccession,
     Succession,
@@ -41,10 +42,9 @@ from light_node.succession import (
     verify_signatures,
     verify_succession,
 )
-from light_node.successor import check_period, check_place
 from light_node.trust import Trust, TrustedBlock, TrustedContract
 from light_node.trust_rules import Source, ValidatorRule, WitnessRule
-from tests.light_node.successions import NEWCOMERS, WORLD, A, B, C, D, body, by, note, signed
+from tests.light_node.succession.making import NEWCOMERS, WORLD, A, B, C, D, body, by, note, signed
 from tests.simulator.chain import CHAIN_ID, ORIGIN
 from tests.simulator.witnesses import (
     STRANGER,

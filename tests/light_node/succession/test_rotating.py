@@ -21,18 +21,18 @@ from ledger.errors import (
     StaleError,
     UntrustedError,
 )
-from light_node.kept_lineage import KeptLineage
-from light_node.lineage import MAX_BYTES
 from light_node.memory import Memory, SignedHead
 from light_node.state import StateFolder, is_conflict
-from light_node.succeeding import rotate_by_person, rotate_by_succession, show_succession
-from light_node.succession import parse_succession, verify_signatures
-from light_node.successor import digest_of
+from light_node.succession.kept_lineage import KeptLineage
+from light_node.succession.lineage import MAX_BYTES
+from light_node.succession.rotating import rotate_by_person, rotate_by_succession, show_succession
+from light_node.succession.rules import digest_of
+from light_node.succession.statement import parse_succession, verify_signatures
 from light_node.trust import Trust, TrustedBlock
-from tests.light_node.successions import NEWCOMERS, WORLD, A, B, C, D, note, signed
+from tests.light_node.succession.making import NEWCOMERS, WORLD, A, B, C, D, note, signed
 from tests.simulator.witnesses import WITNESSES, Witness
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOW = WORLD.chain.time
 OF_B = (*WITNESSES[1:], NEWCOMERS[0])
 OF_C = (WITNESSES[2], *NEWCOMERS[:2])
@@ -294,8 +294,8 @@ _CHILD = """
 import sys
 from pathlib import Path
 from light_node.state import StateFolder
-from light_node.succeeding import rotate_by_person, rotate_by_succession, show_succession
-from tests.light_node.successions import A, B, C, signed
+from light_node.succession.rotating import rotate_by_person, rotate_by_succession, show_succession
+from tests.light_node.succession.making import A, B, C, signed
 from tests.simulator.witnesses import WITNESSES
 import os, signal
 from ipfs import files

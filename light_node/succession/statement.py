@@ -20,7 +20,7 @@ that is signed for the one purpose can stand for the other:
   that of a stranger.
 
 A signature bears no time: what ends its force is that the trust file which it follows is pinned no more, and the
-trusting period, see ``successor.check_period``. Where validators seal the chain there is no succession: their set
+trusting period, see ``rules.check_period``. Where validators seal the chain there is no succession: their set
 changes by its own rule, and for anything else a person compares the fingerprint (``docs/adr/0009-successions.md``).
 
 Source: C2SP signed-note, "Signature types" (reuse of a key for several types; 0xff); tlog-cosignature.
@@ -41,7 +41,7 @@ from ledger.proof import note as notes
 from ledger.proof.checkpoint import parse_vkey
 from ledger.proof.note import COSIGNATURE, Note, NoteSignature, SigningKey, VerifierKey
 from ledger.strict_json import MAX_INTEGER
-from light_node.successor import check_following, digest_of, witnesses_rule
+from light_node.succession.rules import check_following, digest_of, witnesses_rule
 from light_node.trust import Trust
 from light_node.trust_rules import MAX_ORIGIN_CHARACTERS
 
@@ -121,7 +121,7 @@ def encode_succession(signed: SignedSuccession) -> bytes:
 
 
 def succession_of(old: Trust, new: Trust) -> Succession:
-    """What witnesses of ``old`` sign to put ``new`` in its place; raises as ``successor.check_following``."""
+    """What witnesses of ``old`` sign to put ``new`` in its place; raises as ``rules.check_following``."""
     rule = check_following(old, new)
     statement = Succession(rule.origin, old.chain_id, digest_of(old), digest_of(new))
     return _parse_text(notes.parse_text(statement.text))
@@ -222,7 +222,7 @@ def verify_succession(old: Trust, new: Trust, signed: SignedSuccession) -> Verif
 
     1. Enough of them signed; see ``verify_signatures``.
     2. What they signed names the new one.
-    3. It is one that may follow; see ``successor.check_following``.
+    3. It is one that may follow; see ``rules.check_following``.
 
     Args:
         old: The pinned trust file.

@@ -10,7 +10,8 @@ import pytest
 
 from ledger.errors import MalformedError
 from ledger.strict_json import canonical_json, parse_json
-from light_node.lineage import (
+from light_node.succession.difference import differences
+from light_node.succession.lineage import (
     MAX_PINNED,
     Conflict,
     Lineage,
@@ -22,9 +23,8 @@ from light_node.lineage import (
     with_pinned,
     with_succession,
 )
-from light_node.successor import digest_of
-from light_node.trust_difference import differences
-from tests.light_node.successions import A, B, C, D, by, signed
+from light_node.succession.rules import digest_of
+from tests.light_node.succession.making import A, B, C, D, by, signed
 from tests.simulator.witnesses import WITNESSES
 
 AB, AC, BC = signed(A, B), signed(A, C), signed(B, C, WITNESSES[1:])

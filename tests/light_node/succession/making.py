@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from light_node.succession import SignedSuccession, parse_succession
+from light_node.succession.statement import SignedSuccession, parse_succession
 from light_node.trust import Trust
 from light_node.trust_rules import WitnessRule
 from tests.simulator.chain import CHAIN_ID, ORIGIN

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from light_node.trust import Trust, encode_trust
-from tests.light_node.successions import NEWCOMERS, A, B, C, note
+from tests.light_node.succession.making import NEWCOMERS, A, B, C, note
 from tests.light_node.test_cli import Bench
 from tests.simulator.witnesses import WITNESSES
 

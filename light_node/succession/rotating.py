@@ -11,11 +11,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from ledger.errors import ForkError, MalformedError, RollbackError, UntrustedError
-from light_node.kept_lineage import KeptLineage
-from light_node.lineage import Conflict, Lineage, with_pinned, with_succession
 from light_node.memory import Memory
 from light_node.state import StateFolder
-from light_node.succession import (
+from light_node.succession.kept_lineage import KeptLineage
+from light_node.succession.lineage import Conflict, Lineage, with_pinned, with_succession
+from light_node.succession.rules import check_period, check_place, digest_of
+from light_node.succession.statement import (
     SignedSuccession,
     Succession,
     VerifiedSuccession,
@@ -23,7 +24,6 @@ from light_node.succession import (
     verify_signatures,
     verify_succession,
 )
-from light_node.successor import check_period, check_place, digest_of
 from light_node.trust import Trust
 
 

@@ -13,9 +13,9 @@ from ledger.errors import MalformedError
 from ledger.event import Json
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
 from ledger.strict_json import canonical_json, parse_json
-from light_node.succession import MAX_BYTES as MAX_NOTE_BYTES
-from light_node.succession import SignedSuccession, encode_succession, parse_succession
-from light_node.successor import digest_of
+from light_node.succession.rules import digest_of
+from light_node.succession.statement import MAX_BYTES as MAX_NOTE_BYTES
+from light_node.succession.statement import SignedSuccession, encode_succession, parse_succession
 from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES
 from light_node.trust import Trust, encode_trust, parse_trust
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from light_node.lineage import (
+from light_node.state import CONFLICT_PREFIX, FORKS, StateFolder
+from light_node.succession.lineage import (
     MAX_BYTES,
     Conflict,
     Lineage,
@@ -14,8 +15,7 @@ from light_node.lineage import (
     parse_lineage,
     with_pinned,
 )
-from light_node.state import CONFLICT_PREFIX, FORKS, StateFolder
-from light_node.successor import digest_of
+from light_node.succession.rules import digest_of
 
 _LINEAGE = "lineage.json"
 
