@@ -9,8 +9,8 @@ from ledger.credential.base64url import parse_base64url
 from ledger.credential.jose import Algorithm, PublicKey, parse_jwk
 from ledger.credential.sd_jwt import RawSdJwt
 from ledger.errors import IssuerError, MalformedError
+from ledger.key_validity import Standing, is_devices, standing_at
 from ledger.proof.evidence import IssuerKey
-from ledger.proof.slots import DEVICE_KEY, IssuerKeyRecord
 from light_node.proofs import ProvenState
 
 ALGORITHMS = {1: Algorithm.ES256, 2: Algorithm.ES256K, 3: Algorithm.EDDSA}
@@ -71,17 +71,12 @@ def verify_issuer(key: PublicKey, organisation: int, time: int, state: ProvenSta
     record = state.issuer_key(organisation, key.thumbprint)
     if record is None or ALGORITHMS.get(record.algorithm) is not key.algorithm:  # 1
         raise IssuerError(f"organisation {organisation} never added this {key.algorithm} key")
-    if record.flags & DEVICE_KEY:
+    if is_devices(record):
         raise IssuerError(f"organisation {organisation} added this key for a device: it signs no credentials")
-    if not record.valid_from <= time < record.valid_until:  # 2
+    standing = standing_at(record, time)
+    if standing is Standing.OUTSIDE:  # 2
         window = f"valid from {record.valid_from} until {record.valid_until}"
         raise IssuerError(f"the key of organisation {organisation} is {window}, the attestation is of {time}")
-    return _disputed(record, organisation, time)  # 3
-
-
-def _disputed(record: IssuerKeyRecord, organisation: int, time: int) -> bool:
-    if not record.revoked_from or time < record.revoked_from:
-        return False
-    if time <= record.changed_at:  # in the second of the revocation itself the order is not known
-        return True
-    raise IssuerError(f"the key of organisation {organisation} was revoked before the attestation at {time}")
+    if standing is Standing.REVOKED:  # 3
+        raise IssuerError(f"the key of organisation {organisation} was revoked before the attestation at {time}")
+    return standing is Standing.DISPUTED
