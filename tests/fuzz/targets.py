@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.light_node.test_lineage import CONFLICT, LINEAGE
-
 from ipfs.cid import cid_of_raw, parse_cid, parse_cid_bytes
 from ipfs.dag_pb import Link, parse_node
 from ipfs.unixfs import directory
@@ -58,8 +56,9 @@ from light_node.verdict import Outcome
 from tests.fuzz.damage import Target
 from tests.fuzz.edge_targets import EDGE_TARGETS
 from tests.ledger.proof.vectors import FOLDER, octets
-from tests.light_node import successions
 from tests.light_node.conformance.test_any_line import VALID, assert_one_answer_a_line
+from tests.light_node.succession import making as successions
+from tests.light_node.succession.test_lineage import CONFLICT, LINEAGE
 from tests.simulator.world import make_world
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
