@@ -96,6 +96,19 @@ def test_the_container_takes_the_base_dependencies_as_they_are_locked() -> None:
     assert CONTAINER.count("--require-hashes") == 2
 
 
+def test_the_container_has_one_base_that_a_house_may_replace() -> None:
+    assert re.findall(r"^FROM (\S+)", CONTAINER, re.MULTILINE) == ["${BASE}", "${BASE}"]
+    assert len(re.findall(r"^ARG BASE=\S+$", CONTAINER.split("\nFROM ", 1)[0], re.MULTILINE)) == 1
+
+
+def test_the_container_is_built_from_what_it_copies_alone() -> None:
+    ignored = (ROOT / ".containerignore").read_text("utf-8").splitlines()
+    sent = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", CONTAINER, re.MULTILINE)
+    assert "*" in ignored
+    assert sent == {name for line in copied for name in line.split()}
+
+
 def test_the_container_runs_as_nobody() -> None:
     last = CONTAINER.split("\nFROM ")[-1]
     (user,) = re.findall(r"^USER (\d+):\d+$", last, re.MULTILINE)
