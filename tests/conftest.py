@@ -18,6 +18,7 @@ settings.load_profile("vinculum")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
+ENGINE_VARIABLE = "VINCULUM_QBFT_ENGINE"
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +28,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared documents at {folder}: set VINCULUM_SHARED_DATA")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say plainly what was not seen on a real QBFT engine; the simulator has no part in those tests."""
+    skipped = [one for one in terminalreporter.stats.get("skipped", []) if ENGINE_VARIABLE in str(one.longrepr)]
+    if skipped:
+        files = sorted({str(one.nodeid).partition("::")[0] for one in skipped})
+        terminalreporter.section(f"{len(skipped)} tests of real validators did not run")
+        terminalreporter.write_line(f"{ENGINE_VARIABLE} names no QBFT engine: {', '.join(files)}")

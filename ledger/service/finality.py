@@ -163,14 +163,12 @@ def _is_usable(workspace: Workspace, stored: FinalBlock, tip: int) -> bool:
 
 
 def _steps(workspace: Workspace, stored: FinalBlock | None) -> dict[int, SealStep]:
-    """Steps that were proven before: of old blocks many nodes have no state any more."""
+    """What was proven before, the block itself included: of old blocks many nodes have no state any more."""
     if stored is None or not isinstance(stored.finality, SealFinality):
         return {}
-    return {
-        parse_header(step.header).number: step
-        for step in stored.finality.steps
-        if _is_of_this_chain(workspace, step.header)
-    }
+    own = stored.finality
+    steps = (*own.steps, SealStep(stored.header, own.round, own.seals, own.account, own.validators))
+    return {parse_header(step.header).number: step for step in steps if _is_of_this_chain(workspace, step.header)}
 
 
 def _is_of_this_chain(workspace: Workspace, data: bytes) -> bool:

@@ -1,19 +1,19 @@
 """Write why a block is final by the seals of its validators, from what a node holds.
 
 What is written is what the light node's own functions verified, step by step. It serves trust files of any time: for
-each change of the set that ``Consortium`` names there are two steps, the block whose state has the new set and the one
-before it, so that between two steps the set is always the same.
+each change of the set that ``Consortium`` names there are two steps at most, the block whose state has the new set and
+the one before it, so that between two steps the set is always the same. Steps that no reader needs are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from sqlmodel import col, select
 
-from ledger.errors import ConfigurationError, MissingError, QuorumError
+from ledger.errors import ConfigurationError, MissingError, QuorumError, SourceError, VerificationError
 from ledger.proof.evidence import SealFinality, SealStep
 from ledger.proof.header import (
     MAX_VALIDATORS,
@@ -25,6 +25,7 @@ from ledger.proof.header import (
 )
 from ledger.proof.keccak import keccak256
 from ledger.proof.slots import VALIDATORS_SLOT, array_slot, word_of
+from ledger.service.seal_steps import Span, Stop, needed_stops, stranded_spans
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import Block, GovernanceEvent
 from light_node.qbft.seals import recover_signer
@@ -61,13 +62,14 @@ class _Walk:
     known: Mapping[int, SealStep]
     trusted: TrustedSet
     steps: list[SealStep] = field(default_factory=list)
+    stops: list[Stop] = field(default_factory=list)
 
     def reach(self, goal: int) -> None:
         """Go on to a height, by nearer ones where too few seals overlap.
 
         Raises: QuorumError, where the node's copies of the blocks do not lead there; the walk stays where it was.
         """
-        way, trusted, steps = bisect(self.trusted.number, goal), self.trusted, list[SealStep]()
+        way, trusted, made = bisect(self.trusted.number, goal), self.trusted, list[tuple[SealStep, Stop]]()
         while (height := way.next_height) is not None:
             try:
                 trusted, step = self._advance(trusted, height)
@@ -75,8 +77,10 @@ class _Walk:
                 way = way.retreat(error)
             else:
                 way = way.reach()
-                steps.append(step)
-        self.trusted, self.steps = trusted, [*self.steps, *steps]
+                made.append((step, _stop(step, trusted)))
+        self.trusted = trusted
+        self.steps += [step for step, _ in made]
+        self.stops += [stop for _, stop in made]
 
     def _advance(self, trusted: TrustedSet, height: int) -> tuple[TrustedSet, SealStep]:
         step = self._without_strangers(trusted, self.known.get(height) or fetch_step(self.workspace, height))
@@ -106,18 +110,74 @@ def prove_sealed(workspace: Workspace, block: int, known: Mapping[int, SealStep]
         ConfigurationError: The contract names none yet, or not at that height.
         SourceError: The node does not have that state any more, or does not answer.
     """
-    walk = _Walk(workspace, validator_contract(workspace), known or {}, _beginning(workspace, block))
-    changes = _changes(workspace, walk.trusted.number)
-    for goal in sorted({near for number in changes for near in (number - 1, number)}):
+    steps, last = _lead(workspace, block, known or {})
+    finality = SealFinality(last.round, last.seals, last.account, last.validators, steps)
+    return Sealed(last.header, finality)
+
+
+def _lead(workspace: Workspace, block: int, known: Mapping[int, SealStep]) -> tuple[tuple[SealStep, ...], SealStep]:
+    """The steps that readers need, and the block itself.
+
+    Where steps were written before, they are gone on from; only what they leave some reader without is asked for.
+    """
+    beginning, changes = _beginning(workspace, block), changes_of_set(workspace)
+    spans = _spans(beginning, changes, block)
+    latest = max((height for height in known if height < block), default=beginning.number)
+    walk = _walk(
+        workspace, beginning, known, block, [*known, *_around(span.first for span in spans if span.first > latest)]
+    )
+    if known and stranded_spans(walk.stops, spans):
+        with suppress(SourceError, QuorumError):  # states that the node forgot; then the file serves as many as it can
+            walk = _walk(workspace, beginning, known, block, [*known, *_around(span.first for span in spans)])
+    needed = {stop.number for stop in needed_stops(walk.stops, spans)}
+    *steps, last = (step for step, stop in zip(walk.steps, walk.stops, strict=True) if stop.number in needed)
+    return _verified(walk, beginning, (*steps, last))
+
+
+def _walk(
+    workspace: Workspace, beginning: TrustedSet, known: Mapping[int, SealStep], block: int, goals: Iterable[int]
+) -> _Walk:
+    walk = _Walk(workspace, validator_contract(workspace), known, beginning)
+    for goal in sorted(set(goals)):
         if walk.trusted.number < goal < block:
             with suppress(QuorumError):  # another copy would do; a later one may
                 walk.reach(goal)
     walk.reach(block)
     if not walk.steps:
         raise ConfigurationError(f"block {block} is where the validators of the contract begin: wait for the next one")
-    *steps, last = walk.steps
-    finality = SealFinality(last.round, last.seals, last.account, last.validators, tuple(steps))
-    return Sealed(last.header, finality)
+    return walk
+
+
+def _verified(walk: _Walk, beginning: TrustedSet, steps: Sequence[SealStep]) -> tuple[tuple[SealStep, ...], SealStep]:
+    """Prove that what is left leads from the beginning; else nothing is left out."""
+    trusted = beginning
+    try:
+        for step in steps:
+            header = step_header(step)
+            trusted = verify_contract_step(trusted, step, header, walk.contract, header.timestamp, _NO_PERIOD)
+    except VerificationError:
+        steps = walk.steps
+    return tuple(steps[:-1]), steps[-1]
+
+
+def _stop(step: SealStep, trusted: TrustedSet) -> Stop:
+    message = commit_seal_hash(step_header(step))
+    signers = frozenset(recover_signer(seal, message) for seal in step.seals)
+    return Stop(trusted.number, signers, frozenset(trusted.validators))
+
+
+def _spans(beginning: TrustedSet, changes: Mapping[int, Sequence[GovernanceEvent]], block: int) -> list[Span]:
+    """Between the changes that the index knows, up to the block before the one that is to be proven."""
+    members, first, spans = frozenset(beginning.validators), beginning.number, list[Span]()
+    for number, events in changes.items():
+        if first < number < block:
+            spans.append(Span(first, number - 1, members))
+            first, members = number, frozenset(_applied(members, events))
+    return [*spans, Span(first, block - 1, members)] if first < block else spans
+
+
+def _around(changes: Iterable[int]) -> list[int]:
+    return [near for number in changes for near in (number - 1, number)]
 
 
 def validator_contract(workspace: Workspace) -> ValidatorContract:
@@ -163,11 +223,7 @@ def _beginning(workspace: Workspace, block: int) -> TrustedSet:
         raise ConfigurationError(
             f"the contract names the validators from block {number + 1} on, the chain is at {block}"
         )
-    validators = set[bytes]()
-    for event in events:
-        if event.block_number <= number:
-            address = bytes.fromhex(event.arguments["validator"][2:])
-            (validators.add if event.name == ADDED else validators.discard)(address)
+    validators = _applied((), [event for event in events if event.block_number <= number])
     with workspace.database.read() as session:
         row = session.get(Block, number)
     if row is None:
@@ -175,8 +231,20 @@ def _beginning(workspace: Workspace, block: int) -> TrustedSet:
     return TrustedSet(number, row.hash, tuple(sorted(validators)), row.timestamp)
 
 
-def _changes(workspace: Workspace, number: int) -> list[int]:
-    return sorted({event.block_number for event in _events(workspace) if event.block_number > number})
+def _applied(members: Iterable[bytes], events: Iterable[GovernanceEvent]) -> set[bytes]:
+    validators = set(members)
+    for event in events:
+        address = bytes.fromhex(event.arguments["validator"][2:])
+        (validators.add if event.name == ADDED else validators.discard)(address)
+    return validators
+
+
+def changes_of_set(workspace: Workspace) -> dict[int, list[GovernanceEvent]]:
+    """What the index knows of changes of the contract's validators, by block, ascending."""
+    changes = dict[int, list[GovernanceEvent]]()
+    for event in _events(workspace):
+        changes.setdefault(event.block_number, []).append(event)
+    return changes
 
 
 def _events(workspace: Workspace) -> Sequence[GovernanceEvent]:

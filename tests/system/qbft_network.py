@@ -5,12 +5,14 @@ No node looks for others, asks a router for a port, or listens on another addres
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -27,6 +29,7 @@ from ledger.proof.keccak import keccak256
 
 ENGINE_VARIABLE = "VINCULUM_QBFT_ENGINE"
 CHAIN_ID = 84_600
+EPOCH_LENGTH = 30_000
 PERIOD_S = 1
 ROUND_S = 2
 MIX_HASH = "0x63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365"
@@ -86,8 +89,11 @@ class QbftNode:
         finally:
             client.close()
 
+    def log(self) -> str:
+        return (self.folder / "node.log").read_text(errors="replace")
+
     def last_words(self) -> str:
-        return (self.folder / "node.log").read_text(errors="replace")[-2000:]
+        return self.log()[-2000:]
 
 
 def make_nodes(folder: Path, count: int) -> list[QbftNode]:
@@ -176,6 +182,15 @@ class QbftNetwork:
                 finally:
                     client.close()
 
+    def propose(self, candidate: QbftNode, *, add: bool, voters: Sequence[QbftNode]) -> None:
+        """Have nodes vote a candidate in or out with every block that they propose, until it is decided."""
+        for voter in voters:
+            client = ChainClient.at(voter.url)
+            try:
+                client.rpc.read("istanbul_propose", f"0x{candidate.address.hex()}", add)
+            finally:
+                client.close()
+
     def wait_for(self, height: int, node: QbftNode | None = None, limit_s: float = _PATIENCE_S) -> int:
         """Wait until a node, the first that runs by default, has a block; returns how high it is."""
         asked, deadline = node or self.running[0], time.monotonic() + limit_s
@@ -206,11 +221,27 @@ class QbftNetwork:
 
 @contextmanager
 def running_network(
-    engine: Path, nodes: Sequence[QbftNode], validators: int, contract: bytes, since: int
+    engine: Path, nodes: Sequence[QbftNode], validators: int, contract: bytes | None, since: int
 ) -> Iterator[QbftNetwork]:
-    """Run nodes until the end; the first ``validators`` of them seal, from block ``since`` on those of a contract."""
+    """Run nodes until the end; the first ``validators`` of them seal, from block ``since`` on those of a contract.
+
+    Without one, those whom votes in headers name.
+    """
     network = QbftNetwork(engine, list(nodes), genesis_of(nodes[:validators], contract, since))
-    network.prepare()
+    with _alone():
+        network.prepare()
+        yield from _run(network)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One network at a time on this machine, in whatever process: two would be too slow for their rounds."""
+    with (Path(tempfile.gettempdir()) / f"vinculum-qbft-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _run(network: QbftNetwork) -> Iterator[QbftNetwork]:
     try:
         for node in network.nodes:
             network.start(node)
@@ -222,8 +253,8 @@ def running_network(
             shutil.rmtree(node.folder / "geth" / "chaindata", ignore_errors=True)
 
 
-def genesis_of(sealers: Sequence[QbftNode], contract: bytes, since: int) -> dict[str, object]:
-    """A genesis whose header names the first validators, and a contract that names them from block ``since`` on."""
+def genesis_of(sealers: Sequence[QbftNode], contract: bytes | None, since: int) -> dict[str, object]:
+    """A genesis whose header names the first validators; a contract, if any, names them from block ``since`` on."""
     forks = ("homestead", "eip150", "eip155", "eip158", "byzantium", "constantinople", "petersburg", "istanbul")
     listed = sorted(node.address for node in sealers)
     extra = rlp.encode([bytes(32), listed, [], b"", []])
@@ -234,21 +265,19 @@ def genesis_of(sealers: Sequence[QbftNode], contract: bytes, since: int) -> dict
         "maxCodeSizeConfig": [{"block": 0, "size": 64}],
         "txnSizeLimit": 64,
         "qbft": {
-            "epochlength": 30_000,
+            "epochlength": EPOCH_LENGTH,
             "blockperiodseconds": PERIOD_S,
             "emptyblockperiodseconds": PERIOD_S,
             "requesttimeoutseconds": ROUND_S,  # doubled from round to round: what has come apart meets again
             "ceil2Nby3Block": 0,
             "testQBFTBlock": 0,
         },
-        "transitions": [
-            {
-                "block": since,
-                "validatorselectionmode": "contract",
-                "validatorcontractaddress": f"0x{contract.hex()}",
-            }
-        ],
     }
+    if contract is not None:
+        named = f"0x{contract.hex()}"
+        config["transitions"] = [
+            {"block": since, "validatorselectionmode": "contract", "validatorcontractaddress": named}
+        ]
     return {
         "config": config,
         "alloc": {},
@@ -282,7 +311,15 @@ def _arguments(node: QbftNode) -> list[str]:
         *("--netrestrict", "127.0.0.0/8", "--maxpeers", "16", "--syncmode", "full", "--gcmode", "archive"),
         *("--mine", "--miner.threads", "1", "--miner.gasprice", "0", "--txpool.pricelimit", "0"),
         *("--miner.gastarget", str(GAS_LIMIT), "--cache", "64", "--verbosity", "3"),
-        *("--http", "--http.addr", LOOPBACK, "--http.port", str(node.http_port), "--http.api", "eth,net,web3,miner"),
+        *(
+            "--http",
+            "--http.addr",
+            LOOPBACK,
+            "--http.port",
+            str(node.http_port),
+            "--http.api",
+            "eth,net,web3,miner,istanbul",
+        ),
     ]
 
 

@@ -11,117 +11,32 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ledger.access import Tier
-from ledger.demo.story import Story, load_story
 from ledger.errors import QuorumError
-from ledger.proof.evidence import CheckpointFinality, Evidence, SealFinality, encode_evidence, parse_evidence
+from ledger.proof.evidence import CheckpointFinality, parse_evidence
 from ledger.proof.header import parse_header, parse_qbft_extra
-from ledger.service.council import change_validator, validators
-from ledger.service.enrolment import enrol_all
+from ledger.service.council import validators
 from ledger.service.export.bag import write_bag
 from ledger.service.export.verify import verify_bag
 from ledger.service.finality import VALIDATORS, WITNESSES
-from ledger.service.network import bring_up, initialise
-from ledger.service.seals import prove_sealed
-from ledger.service.settings import Settings, TrustSettings
+from ledger.service.seals import changes_of_set, prove_sealed
+from ledger.service.settings import TrustSettings
 from ledger.service.trust import make_trust
-from ledger.service.workspace import COUNCIL, Workspace
-from light_node.judgement import judge
+from ledger.service.workspace import Workspace
 from light_node.node import LightNode
 from light_node.state import StateFolder
-from light_node.trust import Trust, encode_trust, parse_trust
+from light_node.trust import encode_trust, parse_trust
 from light_node.trust_rules import ValidatorRule
-from light_node.verdict import Outcome, Step, Verdict
-from tests.system.house import EXAMPLES, READING, SERVICED, House, Life, assert_refused, assert_verified, settings_for
-from tests.system.qbft_network import (
-    CHAIN_ID,
-    QbftNetwork,
-    QbftNode,
-    contract_address,
-    find_engine,
-    make_nodes,
-    running_network,
-    version_of,
-)
+from light_node.verdict import Outcome, Step
+from tests.system.house import SERVICED, House, assert_refused, assert_verified
+from tests.system.qbft_live import SINCE, Live, living, sealed
+from tests.system.qbft_network import find_engine, version_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("qbft-live")]
-SINCE = 20
-"""First block whose validators the engine asks the contract for."""
-STANDSTILL_S = 20.0
-LATER = 4
-"""So many blocks after a change are waited for, and each is proven."""
-
-
-@dataclass
-class Live:
-    """A chain of several validators, a home that talks to the first, and what was proven so far."""
-
-    network: QbftNetwork
-    house: House
-    life: Life
-    files: list[bytes] = field(default_factory=list)
-
-    @property
-    def workspace(self) -> Workspace:
-        return self.house.workspace
-
-    def say(self, text: str) -> None:
-        """For whoever runs this with ``-s``."""
-        sys.stderr.write(f"  {text}\n")
-
-    def evidence(self) -> bytes:
-        """Fresh evidence with one more event."""
-        km = 100 * (len(self.life.events) + 1)
-        self.house.tell(self.life, self.house.party("workshop"), READING, {"odometer_km": km})
-        self.files.append(self.house.evidence(self.life.asset, Tier.PRIVATE))
-        return self.files[-1]
-
-    def judged(self, data: bytes | Evidence, trust: Trust | None = None) -> Verdict:
-        """What a reader says who has this trust file, or the first one, and nothing else."""
-        file = data if isinstance(data, bytes) else encode_evidence(data)
-        return judge(file, trust or self.house.trust, now=int(time.time()))
-
-    def change(self, node: QbftNode, *, remove: bool = False) -> int:
-        """Let the council change the validators; returns the height after which the engine goes on with them."""
-        assert change_validator(self.workspace, node.address, remove=remove).executed
-        assert (node.address in validators(self.workspace)) is not remove
-        goal = self.workspace.client.block_number() + LATER
-        try:
-            return self.network.wait_for(goal, limit_s=STANDSTILL_S)
-        except AssertionError:
-            self.say(f"nodes differ over the set and stand still, {self.network.heights()}: they are asked again")
-            self.network.ask_again()
-            return self.network.wait_for(goal)
-
-
-def sealed(data: bytes) -> SealFinality:
-    finality = parse_evidence(data).finality
-    assert isinstance(finality, SealFinality)
-    return finality
-
-
-def settings_of(folder: Path, nodes: list[QbftNode]) -> Settings:
-    usual = settings_for(folder)
-    chain = usual.chain.model_copy(
-        update={"url": nodes[0].url, "chain_id": CHAIN_ID, "block_hash_rule": "qbft", "block_time_seconds": 1.0}
-    )
-    council = usual.council.model_copy(update={"validators": tuple(f"0x{one.address.hex()}" for one in nodes[:4])})
-    trust = TrustSettings(finality="validators", validators_from_block=SINCE)
-    return usual.model_copy(update={"chain": chain, "council": council, "trust": trust})
-
-
-def settle(workspace: Workspace, story: Story, network: QbftNetwork) -> Trust:
-    """Deploy, enrol, and pin the validators once the engine asks the contract for them."""
-    assert bring_up(workspace)
-    enrol_all(workspace, story.organisations)
-    assert workspace.client.block_number() < SINCE, "too slow: the engine changed over before the contract stood"
-    network.wait_for(SINCE + 2)
-    return parse_trust(encode_trust(make_trust(workspace)))
 
 
 @pytest.fixture(scope="module")
@@ -129,17 +44,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     engine, reason = find_engine()
     if engine is None:
         pytest.skip(reason)
-    folder, story = tmp_path_factory.mktemp("qbft"), load_story(EXAMPLES)
-    nodes = make_nodes(folder, 6)
-    settings = settings_of(folder, nodes)
-    with Workspace(settings) as workspace:
-        initialise(workspace, "")
-        contract = contract_address(workspace.keyring.address(f"{COUNCIL}-1"))
-        with running_network(engine, nodes, 4, contract, SINCE) as network:
-            trust = settle(workspace, story, network)
-            assert workspace.contracts.consortium == contract
-            house = House(workspace, story, trust)
-            yield Live(network, house, house.register(house.party("car-maker")))
+    with living(engine, tmp_path_factory.mktemp("qbft")) as running:
+        yield running
 
 
 def test_1_the_trust_file_pins_the_contracts_validators(live: Live) -> None:
@@ -210,16 +116,15 @@ def test_5_the_council_rotates_validators_and_the_first_trust_file_still_serves(
     steps = [parse_header(step.header).number for step in sealed(data).steps]
     live.say(f"set {', '.join(one.hex()[:6] for one in validators(live.workspace))} by steps {steps}")
     live.say(f"evidence of block {verdict.as_of.number}, {len(data)} bytes: {verdict.outcome} by the first trust file")
-    assert len(steps) == 8
+    assert 1 <= len(steps) < 8  # two for each of four changes, without those that no reader needs
     assert set(validators(live.workspace)) == {node.address for node in (second, third, fifth, sixth)}
 
 
 def test_6_without_its_steps_it_proves_nothing_to_whoever_has_the_first(live: Live) -> None:
     evidence, finality = parse_evidence(live.files[-1]), sealed(live.files[-1])
-    for steps in ((), finality.steps[:2], finality.steps[:-1]):
-        verdict = live.judged(replace(evidence, finality=replace(finality, steps=steps)))
-        assert verdict.outcome is not Outcome.VERIFIED
-        assert verdict.step is Step.FINALITY
+    verdict = live.judged(replace(evidence, finality=replace(finality, steps=())))
+    assert verdict.outcome is not Outcome.VERIFIED
+    assert verdict.step is Step.FINALITY
 
 
 def test_7_a_trust_file_of_any_time_serves(live: Live) -> None:
@@ -252,7 +157,8 @@ def test_7_a_light_node_that_remembers_goes_on_from_the_last_set(live: Live, tmp
 def test_8_every_block_since_is_proven_or_wants_another_copy(live: Live) -> None:
     """Around a change a node may keep the former quorum's seals alone; then, and only then, it proves nothing."""
     workspace, found = live.workspace, Counter[str]()
-    changed = {parse_header(step.header).number for step in sealed(live.files[-1]).steps}
+    workspace.projector.sync()
+    changed = set(changes_of_set(workspace))
     for block in range(SINCE, workspace.projector.sync().block_number + 1):
         try:
             prove_sealed(workspace, block)
