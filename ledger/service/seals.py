@@ -11,9 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from sqlmodel import col, select
-
-from ledger.errors import ConfigurationError, MissingError, QuorumError, SourceError, VerificationError
+from ledger.errors import ConfigurationError, QuorumError, SourceError, VerificationError
 from ledger.proof.evidence import SealFinality, SealStep
 from ledger.proof.header import (
     MAX_VALIDATORS,
@@ -25,9 +23,9 @@ from ledger.proof.header import (
 )
 from ledger.proof.keccak import keccak256
 from ledger.proof.slots import VALIDATORS_SLOT, array_slot, word_of
-from ledger.service.seal_steps import Span, Stop, needed_stops, stranded_spans
+from ledger.service.seal_steps import Stop, needed_stops, stranded_spans
+from ledger.service.validator_changes import changes_of_set, contract_beginning, spans_between
 from ledger.service.workspace import Workspace
-from ledger.store.chain_index import Block, GovernanceEvent
 from light_node.qbft.seals import recover_signer
 from light_node.qbft.skipping import bisect
 from light_node.qbft.steps import TrustedSet
@@ -35,7 +33,6 @@ from light_node.qbft.validator_proof import validators_from_proof
 from light_node.seal_finality import step_header, verify_contract_step
 from light_node.trust_rules import ValidatorContract
 
-ADDED, REMOVED = "ValidatorAdded", "ValidatorRemoved"
 _NO_PERIOD = 2**40
 """Readers say how long they believe validators; a file is written for all of them."""
 
@@ -120,8 +117,8 @@ def _lead(workspace: Workspace, block: int, known: Mapping[int, SealStep]) -> tu
 
     Where steps were written before, they are gone on from; only what they leave some reader without is asked for.
     """
-    beginning, changes = _beginning(workspace, block), changes_of_set(workspace)
-    spans = _spans(beginning, changes, block)
+    beginning, changes = contract_beginning(workspace, block), changes_of_set(workspace)
+    spans = spans_between(beginning, changes, block)
     latest = max((height for height in known if height < block), default=beginning.number)
     walk = _walk(
         workspace, beginning, known, block, [*known, *_around(span.first for span in spans if span.first > latest)]
@@ -166,16 +163,6 @@ def _stop(step: SealStep, trusted: TrustedSet) -> Stop:
     return Stop(trusted.number, signers, frozenset(trusted.validators))
 
 
-def _spans(beginning: TrustedSet, changes: Mapping[int, Sequence[GovernanceEvent]], block: int) -> list[Span]:
-    """Between the changes that the index knows, up to the block before the one that is to be proven."""
-    members, first, spans = frozenset(beginning.validators), beginning.number, list[Span]()
-    for number, events in changes.items():
-        if first < number < block:
-            spans.append(Span(first, number - 1, members))
-            first, members = number, frozenset(_applied(members, events))
-    return [*spans, Span(first, block - 1, members)] if first < block else spans
-
-
 def _around(changes: Iterable[int]) -> list[int]:
     return [near for number in changes for near in (number - 1, number)]
 
@@ -211,50 +198,3 @@ def _named(header: RawHeader, step: SealStep, contract: ValidatorContract) -> tu
     return validators_from_proof(
         header.state_root, contract.address, contract.code_hash, step.account, contract.slot, step.validators
     )
-
-
-def _beginning(workspace: Workspace, block: int) -> TrustedSet:
-    """The first block whose successor's validators the contract names, as the index has it."""
-    events = _events(workspace)
-    if not events:
-        raise ConfigurationError("the contract names no validators: was this index made from another chain?")
-    number = max(events[0].block_number, workspace.settings.trust.validators_from_block - 1)
-    if number > block:
-        raise ConfigurationError(
-            f"the contract names the validators from block {number + 1} on, the chain is at {block}"
-        )
-    validators = _applied((), [event for event in events if event.block_number <= number])
-    with workspace.database.read() as session:
-        row = session.get(Block, number)
-    if row is None:
-        raise MissingError(f"block {number} is not in the index")
-    return TrustedSet(number, row.hash, tuple(sorted(validators)), row.timestamp)
-
-
-def _applied(members: Iterable[bytes], events: Iterable[GovernanceEvent]) -> set[bytes]:
-    validators = set(members)
-    for event in events:
-        address = bytes.fromhex(event.arguments["validator"][2:])
-        (validators.add if event.name == ADDED else validators.discard)(address)
-    return validators
-
-
-def changes_of_set(workspace: Workspace) -> dict[int, list[GovernanceEvent]]:
-    """What the index knows of changes of the contract's validators, by block, ascending."""
-    changes = dict[int, list[GovernanceEvent]]()
-    for event in _events(workspace):
-        changes.setdefault(event.block_number, []).append(event)
-    return changes
-
-
-def _events(workspace: Workspace) -> Sequence[GovernanceEvent]:
-    question = (
-        select(GovernanceEvent)
-        .where(
-            GovernanceEvent.contract == workspace.contracts.consortium,
-            col(GovernanceEvent.name).in_((ADDED, REMOVED)),
-        )
-        .order_by(col(GovernanceEvent.block_number), col(GovernanceEvent.log_index))
-    )
-    with workspace.database.read() as session:
-        return session.exec(question).all()

@@ -23,9 +23,10 @@ from ledger.service.council import validators
 from ledger.service.export.bag import write_bag
 from ledger.service.export.verify import verify_bag
 from ledger.service.finality import VALIDATORS, WITNESSES
-from ledger.service.seals import changes_of_set, prove_sealed
+from ledger.service.seals import prove_sealed
 from ledger.service.settings import TrustSettings
 from ledger.service.trust import make_trust
+from ledger.service.validator_changes import changes_of_set
 from ledger.service.workspace import Workspace
 from light_node.node import LightNode
 from light_node.state import StateFolder
