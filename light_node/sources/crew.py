@@ -81,7 +81,8 @@ class Crew(Generic[_T]):
         try:
             answer = question()
         except VinculumError as error:
-            answer = error
+            answer = error.with_traceback(None)  # it would hold all that was read until the others have answered
+            answer.__context__ = None
         except Exception:  # noqa: BLE001 - no answer may end the others' work
             self._tell(traceback.format_exc())
             answer = RejectedError(f"a fault of ours over an answer of {name}")

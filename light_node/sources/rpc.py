@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from http import HTTPStatus
 
@@ -11,9 +12,13 @@ from ledger.event import Json
 from ledger.proof.evidence import MAX_BYTES
 from ledger.strict_json import parse_json
 from light_node.http_source import HttpSource
+from light_node.sources.density import check_density
 
 MAX_DEPTH = 16
+_WHAT = "node's answer"
 _SHOWN = 200
+_ONE_AT_A_TIME = threading.Lock()
+"""Reading takes several times an answer's length: of many nodes that answer at once, one is read after the other."""
 
 
 class JsonRpc:
@@ -50,15 +55,18 @@ class JsonRpc:
         reply = self._server.ask("POST", "", json.dumps(question).encode(), headers, self._most)
         if reply.status != HTTPStatus.OK:
             raise RejectedError(f"{self.name} answers {reply.status} to {method}")
-        return self._result(method, parse_json(reply.body, what="node's answer", max_bytes=self._most))
+        check_density(reply.body, _WHAT)
+        with _ONE_AT_A_TIME:
+            answer = parse_json(reply.body, what=_WHAT, max_bytes=self._most, max_depth=MAX_DEPTH)
+        return self._result(method, answer)
 
     def _result(self, method: str, answer: Json) -> Json:
         if not isinstance(answer, dict) or answer.get("id") != 1:
-            raise MalformedError("node's answer", f"not the answer to {method}")
+            raise MalformedError(_WHAT, f"not the answer to {method}")
         error = answer.get("error")
         if error is not None:
             words = error.get("message") if isinstance(error, dict) else error
             raise RejectedError(f"{self.name} refuses {method}: {str(words)[:_SHOWN]}")
         if "result" not in answer:
-            raise MalformedError("node's answer", f"neither result nor error of {method}")
+            raise MalformedError(_WHAT, f"neither result nor error of {method}")
         return answer["result"]
