@@ -51,11 +51,13 @@ class ValidatedBlock:
         validators: 20 bytes each, ascending.
         votes: (voter, candidate) that are open after it, where votes decide; elsewhere, and where a trust file begins,
             there are none.
+        sequence: Which rotation put these validators in force, where they are pinned; 0: none.
     """
 
     block: TrustedBlock
     validators: tuple[bytes, ...]
     votes: frozenset[tuple[bytes, bytes]] = frozenset()
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)

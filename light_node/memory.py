@@ -32,7 +32,7 @@ _read = FieldReader("state of the light node")
 _STATE = frozenset({"type", "version", "chain_id", "block", "tree", "validated", "anchored_at", "signed"})
 _BLOCK = frozenset({"number", "hash", "time"})
 _VALIDATED = frozenset({"block", "validators"})
-_VOTES = _VALIDATED | {"votes"}
+_MAY_BE_VALIDATED = frozenset({"votes", "sequence"})
 _VOTE = frozenset({"voter", "candidate"})
 _TREE = frozenset({"size", "root"})
 _SIGNED = frozenset({"header", "finality"})
@@ -186,14 +186,15 @@ def _block_value(block: TrustedBlock) -> dict[str, Json]:
 
 
 def _validated_value(validated: ValidatedBlock) -> dict[str, Json]:
-    """Open votes stand there only where there are some."""
+    """Open votes and the number of a rotation stand there only where there are some."""
     listed: list[Json] = [encode_hexadecimal(one) for one in validated.validators]
     votes: list[Json] = [
         {"voter": encode_hexadecimal(voter), "candidate": encode_hexadecimal(candidate)}
         for voter, candidate in sorted(validated.votes)
     ]
     value: dict[str, Json] = {"block": _block_value(validated.block), "validators": listed}
-    return value | {"votes": votes} if votes else value
+    value |= {"votes": votes} if votes else {}
+    return value | ({"sequence": validated.sequence} if validated.sequence else {})
 
 
 def _block(value: Json, at: str) -> TrustedBlock:
@@ -215,12 +216,15 @@ def _tree(value: Json) -> TreeHead:
 
 def _validated(value: Json) -> ValidatedBlock:
     at = "/validated"
-    voted = isinstance(value, dict) and "votes" in value
-    fields = _read.members(value, _VOTES if voted else _VALIDATED, at)
+    more = _MAY_BE_VALIDATED & value.keys() if isinstance(value, dict) else frozenset[str]()
+    fields = _read.members(value, _VALIDATED | more, at)
     items = _read.items(fields["validators"], f"{at}/validators", least=1, most=MAX_VALIDATORS)
-    validators = tuple(_read.hexadecimal(one, f"{at}/validators/{n}", length=20) for n, one in enumerate(items))
-    votes = _votes(fields["votes"], f"{at}/votes") if voted else frozenset[tuple[bytes, bytes]]()
-    return ValidatedBlock(_block(fields["block"], f"{at}/block"), validators, votes)
+    return ValidatedBlock(
+        _block(fields["block"], f"{at}/block"),
+        tuple(_read.hexadecimal(one, f"{at}/validators/{n}", length=20) for n, one in enumerate(items)),
+        _votes(fields["votes"], f"{at}/votes") if "votes" in more else frozenset(),
+        _read.integer(fields["sequence"], f"{at}/sequence", least=1, most=MAX_INTEGER) if "sequence" in more else 0,
+    )
 
 
 def _votes(value: Json, at: str) -> frozenset[tuple[bytes, bytes]]:

@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger.errors import MalformedError, RollbackError, UntrustedError
+from ledger.errors import ForkError, MalformedError, RollbackError, UntrustedError
 from ledger.proof.evidence import SealFinality, SealStep
 from ledger.proof.header import QBFT, RawHeader, block_hash, parse_header, with_seals
 from ledger.proof.keccak import keccak256
 from light_node.heads import Accepted, ValidatedBlock
-from light_node.qbft.pinned import rotations_after, verify_pinned, verify_rotations
+from light_node.qbft.pinned import PinnedSets, rotations_after, verify_pinned, verify_rotations
 from light_node.qbft.rotation import parse_rotation
 from light_node.qbft.seals import SealedHeader
 from light_node.qbft.skipping import check_clock, verify_advance, verify_skip
@@ -43,7 +43,8 @@ def verify_sealed(
     3. At each of them, the header included: the trusted set sealed it, and where the contract decides, so did the set
        that it leads to, and nobody else (``verify_skip``, ``verify_advance``); where votes decide, no block is passed
        over (``verify_chain``); where validators are pinned, those of its height sealed it (``verify_pinned``).
-    4. None of them is another block, or the child of another block, than the one that was accepted last.
+    4. None of them is another block, or the child of another block, than the one that was accepted last; and where
+       validators are pinned, the set by which that was followed then is still the one of its height, or a later one.
 
     Args:
         header: Parsed, without round and seals.
@@ -77,8 +78,7 @@ def verify_sealed(
     headers = [one for _, one in ahead]
     if rule.source is Source.VOTES:
         return _verify_votes(known, headers, reader)
-    _verify_pinned(headers[-1], finality, reader)
-    return known
+    return _verify_pinned(headers[-1], finality, reader)
 
 
 def _check_parts(finality: SealFinality, rule: ValidatorRule) -> None:
@@ -94,7 +94,9 @@ def _check_parts(finality: SealFinality, rule: ValidatorRule) -> None:
 
 def _known(reader: _Reader) -> ValidatedBlock:
     """The latest block whose successor's validators are known here; where they are pinned, that of the trust file."""
-    known, accepted = ValidatedBlock(reader.trust.trusted_block, reader.rule.validators), reader.accepted
+    stated, accepted = reader.rule.statement, reader.accepted
+    sequence = 0 if stated is None else stated.sequence
+    known = ValidatedBlock(reader.trust.trusted_block, reader.rule.validators, sequence=sequence)
     if accepted is not None and accepted.validated is not None and reader.rule.source is not Source.PINNED:
         known = max(known, accepted.validated, key=lambda one: one.block.number)
     return known
@@ -208,7 +210,7 @@ def _tallied(last: TrustedTally) -> ValidatedBlock:
     return ValidatedBlock(block, last.tally.validators, last.tally.votes)
 
 
-def _verify_pinned(header: RawHeader, finality: SealFinality, reader: _Reader) -> None:
+def _verify_pinned(header: RawHeader, finality: SealFinality, reader: _Reader) -> ValidatedBlock:
     trust, accepted = reader.trust, reader.accepted
     order = [(one.statement.sequence, data) for data in finality.rotations for one in (parse_rotation(data),)]
     if any(one >= other for one, other in itertools.pairwise(order)):
@@ -218,8 +220,29 @@ def _verify_pinned(header: RawHeader, finality: SealFinality, reader: _Reader) -
     last = trust.trusted_block
     if accepted is not None and accepted.block.number > last.number:
         last = accepted.block
+    _check_rotations(sets, reader)
     sealed = verify_pinned(last, sets, header, reader.now, trust.trusting_period_seconds)
     _check_accepted(header, sealed.hash, reader)  # 4
+    after = sets.stated(sealed.number + 1)
+    block = TrustedBlock(sealed.number, sealed.hash, sealed.time)
+    return ValidatedBlock(block, after.validators, sequence=after.sequence)
+
+
+def _check_rotations(sets: PinnedSets, reader: _Reader) -> None:
+    """Refuse a file without the rotation by which a set was accepted: those whom it retired may seal another chain.
+
+    Raises:
+        RollbackError: It is left out.
+        ForkError: Another one of its number stands there, which enough members signed too; carries both sets.
+    """
+    known = None if reader.accepted is None else reader.accepted.validated
+    if known is None or known.block.number < reader.trust.trusted_block.number:
+        return
+    stated = sets.stated(known.block.number + 1)
+    if stated.sequence < known.sequence:
+        raise RollbackError("rotation of validators", known.sequence, stated.sequence)
+    if stated.sequence == known.sequence and stated.validators != known.validators:
+        raise ForkError(f"rotation {stated.sequence}", b"".join(known.validators), b"".join(stated.validators))
 
 
 def _check_accepted(header: RawHeader, hashed: bytes, reader: _Reader) -> None:

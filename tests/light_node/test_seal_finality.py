@@ -13,9 +13,10 @@ from ledger.event import AssetType
 from ledger.proof.evidence import Evidence, SealFinality, encode_evidence
 from light_node.heads import Accepted, ValidatedBlock
 from light_node.judgement import judge
-from light_node.memory import Memory, SignedHead, encode_memory, parse_fork
+from light_node.memory import Memory, SignedHead, encode_memory, parse_fork, parse_memory
+from light_node.node import LightNode
 from light_node.progress import Progress
-from light_node.qbft.rotation import encode_rotation
+from light_node.qbft.rotation import Rotation, encode_rotation
 from light_node.state import StateFolder
 from light_node.trust import Trust, TrustedBlock, encode_trust, parse_trust
 from light_node.trust_rules import Source, ValidatorRule, pinned_rule
@@ -590,6 +591,101 @@ def test_a_rotation_that_follows_another_statement_than_the_pinned_one_is_refuse
     other = replace(trust, finality=replace(trust.finality, statement=None))  # begins a line of its own
     verdict = judged(world, pinned_evidence(world, 0, 1), trust=other)
     assert_refused(verdict, REFUTED, Step.FINALITY, "ConsistencyError")
+
+
+# ---- a node that has accepted a rotation --------------------------------------------------------------------------
+
+
+def retired_world() -> World:
+    """As ``pinned_world``, with a seventh block that the first four sealed, whom rotations have retired since."""
+    world = pinned_world()
+    sealing(world).mine(signers=FOUR[:3])
+    return world
+
+
+def pinned_at(world: World, number: int, *rotations: Rotation) -> Evidence:
+    return evidence_of(world, sealing(world).sealed(number, proven=False, rotations=rotations), number)
+
+
+def two_rotations(world: World) -> tuple[Rotation, Rotation]:
+    first = rotation(first_statement(sealing(world)), 3, FIVE, FOUR[:3])
+    return first, rotation(first.statement, 5, FIVE[1:], FIVE[:4])
+
+
+def test_those_whom_a_rotation_retired_seal_nothing_for_whoever_has_seen_it() -> None:
+    """To a stranger without the rotations their chain is final, within the trusting period."""
+    world = retired_world()
+    both, trust = two_rotations(world), pinned(world)
+    last = len(sealing(world).blocks) - 1
+    forged = pinned_at(world, last)
+    assert_verified(judged(world, forged, trust=trust))
+    for number, sequence, shown in ((2, 1, ()), (4, 2, both[:1]), (4, 2, ())):
+        accepted = accepted_of(world, pinned_at(world, number, *both), trust)
+        assert accepted.validated is not None
+        assert accepted.validated.sequence == sequence
+        verdict = judged(world, pinned_at(world, last, *shown), trust=trust, accepted=accepted)
+        assert_refused(verdict, UNDETERMINED, Step.FINALITY, "RollbackError")
+
+
+def test_before_it_takes_effect_a_rotation_may_come_or_not() -> None:
+    world = pinned_world()
+    both, trust = two_rotations(world), pinned(world)
+    accepted = accepted_of(world, pinned_at(world, 1, *both), trust)
+    assert accepted.validated is not None
+    assert (accepted.validated.sequence, accepted.validated.block.number) == (0, 1)
+    assert_verified(judged(world, pinned_at(world, 2), trust=trust, accepted=accepted))
+    assert_verified(judged(world, pinned_at(world, 2, *both), trust=trust, accepted=accepted))
+
+
+def test_a_rotation_that_comes_late_is_accepted_when_it_comes() -> None:
+    """Somebody had not published it yet; the block was sealed by enough of both sets."""
+    world = make_world(SealedSimulator())
+    chain = sealing(world)
+    chain.grow(2)
+    chain.mine(signers=FOUR, successors=FIVE)
+    chain.mine(signers=FIVE[1:])
+    both, trust = two_rotations(world), pinned(world)
+    accepted = accepted_of(world, pinned_at(world, 3), trust)
+    assert_verified(judged(world, pinned_at(world, 4, both[0]), trust=trust, accepted=accepted))
+
+
+def test_another_rotation_than_the_accepted_one_is_a_fork_and_is_kept(tmp_path: Path) -> None:
+    world, state = pinned_world(), StateFolder(tmp_path)
+    trust = pinned(world)
+    other = rotation(first_statement(sealing(world)), 3, [*FOUR, STRANGER], FOUR[1:])
+    state.make()
+    state.pin(trust)
+    with state.alone():
+        now = sealing(world).time
+        node = LightNode(state)
+        assert_verified(node.judge(encode_evidence(pinned_at(world, 3, two_rotations(world)[0])), now=now).verdict)
+        judged_ = LightNode(state).judge(encode_evidence(pinned_at(world, 4, other)), now=now)
+    assert_refused(judged_.verdict, REFUTED, Step.FINALITY, "ForkError")
+    assert judged_.fork is not None
+    _, first, second = parse_fork(judged_.fork.read_bytes())
+    kept = [one.finality.rotations for one in (first, second) if isinstance(one.finality, SealFinality)]
+    assert kept == [(encode_rotation(two_rotations(world)[0]),), (encode_rotation(other),)]
+
+
+def test_the_number_of_a_rotation_is_kept_on_the_disk() -> None:
+    world = pinned_world()
+    accepted = accepted_of(world, pinned_at(world, 4, *two_rotations(world)), pinned(world))
+    signed = SignedHead(sealing(world).blocks[4].header, sealing(world).sealed(4, proven=False))
+    memory = Memory(CHAIN_ID, accepted.block, signed, validated=accepted.validated)
+    data = encode_memory(memory)
+    assert parse_memory(data) == memory
+    for wrong in (b'"sequence":0', b'"sequence":-1', b'"sequence":"2"', b'"sequences":2'):
+        with pytest.raises(MalformedError):
+            parse_memory(data.replace(b'"sequence":2', wrong))
+
+
+def test_a_trust_file_that_is_past_what_was_accepted_begins_anew() -> None:
+    world = pinned_world()
+    accepted = accepted_of(world, pinned_at(world, 4, *two_rotations(world)), pinned(world))
+    anew = pinned_later(world, 5, 2)
+    assert isinstance(anew.finality, ValidatorRule)
+    anew = replace(anew, finality=replace(anew.finality, statement=None))
+    assert_verified(judged(world, pinned_at(world, 6), trust=anew, accepted=accepted))
 
 
 # ---- votes -------------------------------------------------------------------------------------------------------
