@@ -17,7 +17,7 @@ from ledger.proof.merkle import inclusion_path
 from ledger.service.files import write_durably
 from ledger.service.pinned import load_line, prove_pinned
 from ledger.service.seals import prove_sealed
-from ledger.service.votes import REACH, prove_voted
+from ledger.service.votes import prove_voted, reach_at
 from ledger.service.witness import FRESH_BLOCKS, latest_checkpoint
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import Block
@@ -79,7 +79,7 @@ def _since(workspace: Workspace, at_least: int, since: int) -> FinalBlock:
     if since >= tip:
         raise ConfigurationError(f"nothing comes after block {since} yet: the chain is at {tip}")
     if chosen.validator_source == VOTES:
-        goal = min(tip, since + REACH)
+        goal = min(tip, since + reach_at(workspace, tip))
         sealed = prove_voted(workspace, goal, since)
         return FinalBlock(goal, sealed.header, sealed.finality)
     final = _sealed(workspace, max(at_least, since + 1))

@@ -20,7 +20,10 @@ from light_node.qbft.votes import Tally, TrustedTally, VotingRule, verify_chain
 from light_node.trust_rules import Source, ValidatorRule
 
 REACH = MAX_STEPS + 1
-"""Blocks in one file: the steps and the header that they lead to."""
+"""Blocks in one file at most: the steps and the header that they lead to."""
+MAX_STEPS_BYTES = 24 * 1024 * 1024
+"""Of a file, for headers and seals as they are written; the rest is left to credentials."""
+_STEP_BYTES = 128
 _AT_ONCE = 256
 
 
@@ -53,10 +56,10 @@ def prove_voted(workspace: Workspace, block: int, since: int | None = None) -> S
         ConfigurationError: Nothing lies between ``since`` and ``block``, or more than a file holds.
         SourceError: The node does not answer.
     """
-    epoch_length = _epoch_length(workspace)
-    start = _earliest(block, epoch_length) if since is None else since
-    if not 0 < block - start <= REACH:
-        raise ConfigurationError(f"{block - start} blocks from {start} to {block}: a file holds 1 to {REACH}")
+    epoch_length, reach = _epoch_length(workspace), reach_at(workspace, block)
+    start = _earliest(block, epoch_length, reach) if since is None else since
+    if not 0 < block - start <= reach:
+        raise ConfigurationError(f"{block - start} blocks from {start} to {block}: a file holds 1 to {reach}")
     known, *headers = fetch_headers(workspace, start, block)
     _check_copies(headers)
     if start % epoch_length:
@@ -105,9 +108,18 @@ def _epoch_length(workspace: Workspace) -> int:
     return chosen
 
 
-def _earliest(block: int, epoch_length: int) -> int:
+def reach_at(workspace: Workspace, block: int) -> int:
+    """How many blocks up to this one a file holds; fewer than ``REACH`` where many validators seal.
+
+    Raises: SourceError; MalformedError, where the engine's headers are none of QBFT.
+    """
+    header = parse_header(workspace.client.header(block).rlp)
+    return max(1, min(REACH, MAX_STEPS_BYTES // (_STEP_BYTES + 2 * len(header.rlp))))
+
+
+def _earliest(block: int, epoch_length: int, reach: int) -> int:
     """The first block of the earliest epoch from which one file leads to ``block``; else the earliest block."""
-    least = max(0, block - REACH)
+    least = max(0, block - reach)
     start = -(-least // epoch_length) * epoch_length
     return start if start < block else least
 

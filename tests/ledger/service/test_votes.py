@@ -90,7 +90,6 @@ def test_in_an_epoch_that_no_file_spans_it_serves_those_who_remember(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(votes, "REACH", 4)
-    monkeypatch.setattr("ledger.service.finality.REACH", 4)
     vote_in(home.chain)
     trust = home.trust()
     assert home.judge(home.final(), trust) is Outcome.REFUTED  # begins with block 8, knows nothing of 7
@@ -131,7 +130,6 @@ def test_a_file_from_a_block_on_begins_with_the_next(home: Home, since: int) -> 
 
 def test_it_goes_as_far_as_one_file_leads(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(votes, "REACH", 5)
-    monkeypatch.setattr("ledger.service.finality.REACH", 5)
     vote_in(home.chain)
     assert [home.final(since=since).number for since in (0, 3, 5, 6, 10)] == [5, 8, 10, 11, 11]
 
@@ -155,9 +153,22 @@ def test_more_than_a_file_holds_is_not_tried(home: Home) -> None:
     home.chain.grow(2)
     with home.open() as workspace:
         workspace.projector.sync()
-        for block, since in ((REACH + 1, 0), (2, 2), (1, 2)):
+        for block, since in ((2, -REACH), (2, 2), (1, 2)):
             with pytest.raises(ConfigurationError, match="a file holds"):
                 prove_voted(workspace, block, since)
+
+
+def test_where_many_validators_seal_a_file_holds_fewer_blocks(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes of 4,097 blocks that a hundred sealed are more than a file may have."""
+    monkeypatch.setattr(votes, "MAX_STEPS_BYTES", 10_000)
+    vote_in(home.chain)
+    with home.open() as workspace:
+        reach = votes.reach_at(workspace, 11)
+    assert 1 < reach < 8
+    assert len(home.heights(home.final())) < reach
+    assert home.final(since=0).number == reach
+    monkeypatch.setattr(votes, "MAX_STEPS_BYTES", 1)
+    assert home.final(since=3).number == 4
 
 
 def test_of_witnesses_nothing_can_be_left_out(home: Home) -> None:
