@@ -88,12 +88,11 @@ class HttpSource:
         """
         from http.client import HTTPException  # noqa: PLC0415 - see the module
 
-        deadline = time.monotonic() + self._timeout_s
-        connection = self._connection()
+        connection = self._connection(time.monotonic() + self._timeout_s)
         try:
             connection.request(method, self._path + path, body, {**headers, "Connection": "close"})
             with connection.getresponse() as response:  # it holds the socket, where the server closes after it
-                data = self._read(connection, response, deadline, most)
+                data = self._read(response, most)
                 return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, data)
         except TimeoutError:
             raise SourceTimeoutError(f"{self.name} did not answer within {self._timeout_s:g} s") from None
@@ -102,26 +101,16 @@ class HttpSource:
         finally:
             connection.close()
 
-    def _connection(self) -> http.client.HTTPConnection:
-        from http.client import HTTPConnection, HTTPSConnection  # noqa: PLC0415 - see the module
+    def _connection(self, deadline: float) -> http.client.HTTPConnection:
+        from light_node.http_timing import timed, timed_tls  # noqa: PLC0415 - see the module
 
         if self._context is None:
-            return HTTPConnection(self._host, self._port, timeout=self._timeout_s)
-        return HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=self._context)
+            return timed(self._host, self._port, self._timeout_s, deadline)
+        return timed_tls(self._host, self._port, self._timeout_s, deadline, self._context)
 
-    def _read(
-        self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse, deadline: float, most: int
-    ) -> bytes:
+    def _read(self, response: http.client.HTTPResponse, most: int) -> bytes:
         data = bytearray()
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            if connection.sock is not None:
-                connection.sock.settimeout(left)
-            chunk = response.read1(_CHUNK)
-            if not chunk:
-                break
+        while chunk := response.read1(_CHUNK):
             data += chunk
             if len(data) > most:
                 raise TooLargeError(f"{self.name}: an answer over {most} bytes")
