@@ -154,6 +154,12 @@ class QbftNetwork:
         node.process.wait(_PATIENCE_S)
         node.process = None
 
+    def forget(self, node: QbftNode) -> None:
+        """Delete the chain of a node that does not run; it gets it from the others when it is started."""
+        assert node.process is None
+        shutil.rmtree(node.folder / "geth" / "chaindata")
+        self._run(node, "init", str(node.folder / "genesis.json"))
+
     def stop(self) -> None:
         """Stop every node that runs, by its own process alone."""
         for node in self.running:

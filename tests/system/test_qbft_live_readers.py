@@ -250,6 +250,10 @@ def test_7_one_that_is_restarted_once_a_newcomer_proposed_follows_or_says_why_no
     except AssertionError:
         assert "header author is not a validator" in sixth.log()
         live.say(f"restarted after a rotation: it stands at block {sixth.height()}, {network.heights()}")
+        network.kill(sixth)
+        network.forget(sixth)
+        network.start(sixth)
+        live.say(f"with its chain deleted it follows at block {network.wait_for(at + 3, sixth)}")
     network.wait_for(at + 3)
     assert_verified(live.judged(live.evidence()))
 
