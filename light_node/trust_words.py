@@ -40,6 +40,8 @@ def trust_value(trust: Trust) -> dict[str, Json]:
     }
     if isinstance(rule, WitnessRule):
         value["origin"] = rule.origin
+    elif rule.statement is not None:
+        value["pinned_by"] = f"rotation {rule.statement.sequence}, in force from block {rule.statement.effective_block}"
     value["consortium"] = encode_hexadecimal(trust.consortium.address)
     value |= {f"{kind} log": encode_hexadecimal(logs[-1].address) for kind, logs in trust.logs.items()}
     value["trusting_period_seconds"] = trust.trusting_period_seconds

@@ -119,6 +119,8 @@ def test_a_trust_file_says_which_statement_pinned_its_set() -> None:
     first = first_statement(LATER.chain_id, 0, rule)
     assert (first.sequence, first.effective_block, first.previous) == (2, 1, b"\x11" * 32)
     assert pinned_rule(first, 0) == rule
+    assert trust_value(LATER)["pinned_by"] == "rotation 2, in force from block 1"
+    assert "pinned_by" not in trust_value(TRUSTS[Source.PINNED])
 
 
 @pytest.mark.parametrize("number", [0, 7])
