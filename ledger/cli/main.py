@@ -31,6 +31,8 @@ from ledger.cli.app import (
     DEFAULT_HOME,
     EXIT_DONE,
     EXIT_INTERRUPTED,
+    EXIT_MALFORMED,
+    EXIT_REFUSED,
     PROGRAM,
     Frame,
     exit_code_of,
@@ -41,6 +43,8 @@ from ledger.cli.output import Output, ReaderGoneError
 from ledger.errors import ConfigurationError, SourceError, VinculumError
 
 EXIT_BROKEN_PIPE = 141
+_WrongUsage: type[Exception] = typer.BadParameter.__mro__[2]
+"""What all errors of a command line have in common; typer, by its version, has it from elsewhere."""
 
 app = typer.Typer(
     name=PROGRAM,
@@ -93,22 +97,37 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(frame: Frame, arguments: Sequence[str] | None) -> int:
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        app(None if arguments is None else list(arguments), obj=frame, prog_name=PROGRAM)
+        ended = app(words, obj=frame, prog_name=PROGRAM, standalone_mode=False)
+    except _WrongUsage as error:
+        return _misused(frame.output, error, as_json="--json" in words)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else EXIT_DONE
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except VinculumError as error:
-        report(frame.output, error)
-        return exit_code_of(error)
-    except ReaderGoneError:
-        return EXIT_BROKEN_PIPE
-    except OSError as error:
-        told = _told(error)
+    except (KeyboardInterrupt, typer.Abort, ReaderGoneError) as end:
+        return _broken_off(frame.output, end)
+    except (VinculumError, OSError) as error:
+        told = error if isinstance(error, VinculumError) else _told(error)
         report(frame.output, told)
         return exit_code_of(told)
-    return EXIT_DONE
+    return ended if isinstance(ended, int) else EXIT_DONE
+
+
+def _broken_off(output: Output, end: BaseException) -> int:
+    """Say how a command ends that a person, or whoever reads its output, broke off."""
+    if isinstance(end, typer.Abort):
+        output.warn("Aborted!")
+        return EXIT_REFUSED
+    return EXIT_INTERRUPTED if isinstance(end, KeyboardInterrupt) else EXIT_BROKEN_PIPE
+
+
+def _misused(output: Output, error: Exception, *, as_json: bool) -> int:
+    """Say what is wrong with a command line, and how it is used: on standard error, and for machines as any error."""
+    error.show()  # type: ignore[attr-defined]
+    if as_json:
+        output.as_json = True
+        report(output, ConfigurationError(error.format_message()))  # type: ignore[attr-defined]
+    return EXIT_MALFORMED
 
 
 def _told(error: OSError) -> VinculumError:

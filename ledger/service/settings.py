@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from ledger.errors import ConfigurationError
 
 FILE_NAME = "vinculum.toml"
+_PREFIX = "VINCULUM_"
 
 
 class _Section(BaseModel):
@@ -99,7 +103,7 @@ class Settings(BaseSettings):
     """All settings; each can be overridden as ``VINCULUM_<SECTION>__<NAME>``."""
 
     model_config = SettingsConfigDict(
-        env_prefix="VINCULUM_",
+        env_prefix=_PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
@@ -157,7 +161,7 @@ class Settings(BaseSettings):
 def load_settings(home: Path) -> Settings:
     """Read ``vinculum.toml`` in ``home``; a missing file means the defaults.
 
-    Raises: ConfigurationError, naming each setting that is wrong.
+    Raises: ConfigurationError, naming each setting that is wrong, and the variable or file that it comes from.
     """
     path = home / FILE_NAME
     try:
@@ -165,6 +169,47 @@ def load_settings(home: Path) -> Settings:
         return Settings(**{**values, "home": home}).model_copy(update={"home": home})
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path} is not TOML: {error}") from None
+    except SettingsError as error:
+        raise ConfigurationError(_without_json() or f"{_PREFIX}… in the environment: {error}") from None
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise ConfigurationError(f"{path}: {wrong}") from None
+        wrong = (f"{_place(item['loc'], path)}: {item['msg']}" for item in error.errors())
+        raise ConfigurationError("; ".join(wrong)) from None
+
+
+def _place(setting: tuple[int | str, ...], path: Path) -> str:
+    """The variable that a setting comes from, where one is set, as it wins; else the file, and its name there."""
+    for length in range(len(setting), 0, -1):
+        variable = _variable("__".join(map(str, setting[:length])))
+        if variable is not None:
+            return ": ".join([variable, *filter(None, [".".join(map(str, setting[length:]))])])
+    return f"{path}: {'.'.join(map(str, setting))}"
+
+
+def _variable(name: str) -> str | None:
+    """The variable of a setting as it is written in the environment, in whatever case."""
+    return next((one for one in os.environ if one.casefold() == f"{_PREFIX}{name}".casefold()), None)
+
+
+def _without_json() -> str:
+    """Name a variable that has to be JSON and is not: that of a list, or of a section as a whole."""
+    for name in _written_as_json():
+        variable = _variable(name)
+        if variable is not None and not _is_json(os.environ[variable]):
+            return f"{variable}: not JSON, as a list, or a section as a whole, has to be here"
+    return ""
+
+
+def _written_as_json() -> Iterator[str]:
+    for section, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield section
+            inner = field.annotation.model_fields.items()
+            yield from (f"{section}__{name}" for name, one in inner if get_origin(one.annotation) is tuple)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from ledger.errors import ConfigurationError
 
 HOME = Path(".vinculum-light")
 """The light node's folder, where nobody says another."""
@@ -20,6 +24,19 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         """``options``: those of ``argparse.ArgumentParser``."""
         super().__init__(**{"formatter_class": _Help, **options})
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line: how it is used, on standard error, and the fault for whoever calls.
+
+        Raises: ConfigurationError.
+        """
+        self.print_usage(sys.stderr)
+        raise ConfigurationError(f"{message}; `{self.prog} --help` says more")
+
+
+def asks_for_json(words: Sequence[str]) -> bool:
+    """Whether a command line that cannot be read asks for JSON all the same; the option may be cut short."""
+    return any(len(word) > len("--") and "--json".startswith(word) for word in words)
 
 
 class _Help(argparse.HelpFormatter):

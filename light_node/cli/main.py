@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ledger.errors import ConfigurationError, SourceError, VinculumError
-from light_node.cli.arguments import HOME, Parser
+from light_node.cli.arguments import HOME, Parser, asks_for_json
 from light_node.cli.output import Output
 from light_node.verdict import outcome_of
 
@@ -35,9 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else [*arguments]
     if words[:1] == [ATTEST]:
         return _attest(words[1:])
-    chosen = _parser(next(iter(words), "")).parse_args(words)
-    output = Output(as_json=chosen.json)
+    output = Output(as_json=asks_for_json(words))
     try:
+        chosen = _parser(next(iter(words), "")).parse_args(words)
+        output = Output(as_json=chosen.json)
         return int(chosen.run(chosen, output))
     except VinculumError as error:
         output.fault(error)
