@@ -15,6 +15,11 @@ _MARKS = {
     Mark.EQUIVOCATION: "the issuer says two different things under one id",
     Mark.INCOMPLETE: "lacks a required field",
 }
+_BLANK = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+"""Fillers, joiners, selectors of variants, and a pattern of no dots. Source: Unicode, Default_Ignorable_Code_Point."""
 
 
 def describe(verdict: Verdict) -> str:
@@ -25,8 +30,13 @@ def describe(verdict: Verdict) -> str:
 def visible(line: str) -> str:
     """Show what a terminal would obey: an issuer's words could otherwise add lines to the verdict, or hide some."""
     return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in line
+        character.encode("unicode_escape").decode() if _is_hidden(character) else character for character in line
     )
+
+
+def _is_hidden(character: str) -> bool:
+    """Controls, marks of direction and what has no width are not printable; some that are, show nothing either."""
+    return not character.isprintable() or character in _BLANK
 
 
 def _lines(verdict: Verdict) -> Iterator[str]:

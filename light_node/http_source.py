@@ -5,6 +5,7 @@ What speaks HTTP and TLS is imported when a server is first asked: whoever verif
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _DONE, _NOTHING_THERE = 200, 404
 _CHUNK = 65_536
+_VISIBLE = re.compile("[!-~]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,14 @@ class HttpSource:
 
         Raises: ConfigurationError, for another kind of URL.
         """
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             self._host, self._port = parts.hostname or "", parts.port
+            self._host.encode("idna")
         except ValueError:
-            raise ConfigurationError(f"{url[:200]!r} has no port that there is") from None
+            raise ConfigurationError(f"{url[:200]!r} has no host or port that there can be") from None
+        if not _VISIBLE.fullmatch(parts.path):
+            raise ConfigurationError(f"{url[:200]!r}: write other characters than visible ASCII percent-encoded")
         if parts.scheme not in ("http", "https") or not self._host or parts.query or parts.username:
             raise ConfigurationError(f"{url[:200]!r} is not http(s)://host[:port][/path]")
         self.name, self._path, self._timeout_s = url, parts.path.rstrip("/"), timeout_s

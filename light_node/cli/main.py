@@ -5,10 +5,13 @@ Exit codes: 0 verified or done, 1 refuted, 2 malformed or misused, 3 undetermine
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import TextIO
 
 from ledger.errors import ConfigurationError, SourceError, VinculumError
 from light_node.cli.arguments import HOME, Parser, asks_for_json
@@ -46,8 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
+        _let_go(sys.stdout)
         return GONE
+    except Exception as error:  # noqa: BLE001 - Python's own exit code for it is 1, which here says: refuted
+        return _failed(error)
 
 
 def _attest(words: Sequence[str]) -> int:
@@ -55,6 +60,22 @@ def _attest(words: Sequence[str]) -> int:
     from light_node.edge.command import main as attest  # noqa: PLC0415
 
     return attest(words, program=f"vinculum-light {ATTEST}")
+
+
+def _failed(error: Exception) -> int:
+    """A fault of the system's or of ours decides nothing: memory, a full disk under the output, a bug."""
+    from traceback import format_exception  # noqa: PLC0415 - nobody else needs it
+
+    with suppress(OSError, AttributeError):
+        sys.stderr.write("".join(format_exception(error)) if not isinstance(error, OSError) else f"{error}\n")
+    _let_go(sys.stdout)
+    return UNDETERMINED
+
+
+def _let_go(stream: TextIO | None) -> None:
+    """Forget what cannot be written: Python would try again at its end, and say so with an exit code of its own."""
+    with suppress(OSError, AttributeError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]
 
 
 def _exit_code(error: VinculumError) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TextIO
 
 from ledger.errors import VinculumError
 from ledger.event import Json
@@ -20,13 +21,11 @@ class Output:
     def result(self, value: Json, text: str) -> None:
         """Say the answer."""
         told = "\n".join(map(visible, text.rstrip("\n").split("\n")))
-        shown = json.dumps(value, ensure_ascii=False, sort_keys=True) if self._as_json else told
-        sys.stdout.write(f"{shown}\n")
-        sys.stdout.flush()
+        _write(sys.stdout, json_line(value) if self._as_json else told)
 
     def warn(self, text: str) -> None:
         """Say something beside the answer."""
-        sys.stderr.write(f"{visible(text)}\n")
+        _write(sys.stderr, visible(text))
 
     def fault(self, error: VinculumError) -> None:
         """Say what went wrong."""
@@ -34,3 +33,17 @@ class Output:
         if self._as_json:
             self.result({"error": name, "message": text}, "")
         self.warn(f"{name}: {text}")
+
+
+def json_line(value: Json) -> str:
+    """One JSON value in ASCII, whatever a stream can carry; a path that is no text has ``?`` in the place of a byte."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
+    return json.dumps(json.loads(text))
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write a line, with an escape for what the stream's encoding has not; a stream that was closed takes nothing."""
+    if stream is not None:
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ledger.errors import VinculumError
-from ledger.event import AssetReference, Json
-from ledger.identifiers import parse_identifier
+from ledger.errors import ConfigurationError, MalformedError, VinculumError
+from ledger.event import AssetReference, AssetType, Json
+from ledger.identifiers import Identifier, parse_identifier
 from ledger.proof.evidence import MAX_BYTES, parse_evidence
 from light_node.cli.files import read_limited, read_path
 from light_node.cli.output import Output
@@ -107,11 +107,32 @@ def _sources(urls: Sequence[str]) -> list[HttpSource]:
 
 
 def _asset(data: bytes, identifier: str | None) -> AssetReference | None:
-    """The asset that is asked for; the file says which log it is of, and the verdict whether it is that asset."""
+    """The asset that is asked for; whether the file is of it, the verdict says.
+
+    An identifier can name assets of several types: then it is the type of the file that is asked for.
+
+    Returns: None where nobody asks for one, and for a malformed file, of which the verdict says what is wrong.
+
+    Raises: ConfigurationError, where it names no asset: nothing may be called verified that somebody mistyped.
+    """
     if identifier is None:
         return None
+    named = {
+        kind: AssetReference(kind, one.canonical)
+        for kind in AssetType
+        if (one := _identifier(identifier.strip(), kind)) is not None
+    }
+    if not named:
+        raise ConfigurationError(f"--asset {identifier[:64]!r}: not the identifier of a battery, a vehicle or a part")
     try:
-        asset_type = parse_evidence(data).asset_type
-        return AssetReference(asset_type, parse_identifier(identifier, asset_type).canonical)
+        kind = parse_evidence(data).asset_type
     except VinculumError:
+        return None
+    return named.get(kind, next(iter(named.values())))
+
+
+def _identifier(text: str, kind: AssetType) -> Identifier | None:
+    try:
+        return parse_identifier(text, kind)
+    except MalformedError:
         return None

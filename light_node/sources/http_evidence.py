@@ -28,7 +28,12 @@ class HttpEvidenceSource:
 
         Raises: ConfigurationError, for another kind of URL or place.
         """
-        parts = urlsplit(template)
+        try:
+            parts = urlsplit(template)
+        except ValueError:
+            raise ConfigurationError(f"{template[:200]!r} has no host that there can be") from None
+        if not template.isascii():
+            raise ConfigurationError(f"{template[:200]!r}: write other characters than ASCII percent-encoded")
         if not set(_PLACE.findall(template)) <= set(PLACES) or parts.fragment or "{" in parts.netloc:
             known = ", ".join(PLACES)
             raise ConfigurationError(

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -377,3 +378,90 @@ def test_only_the_command_that_is_asked_for_is_imported(bench: Bench) -> None:
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "['verifying']"
+
+
+# ---- what nobody may take for a verdict ----------------------------------------------------------------------------
+
+OTHER_BATTERY = "https://id.gs1.org/01/09521000001206/21/LC-EV-999999"
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        VIN[:-1] + "O",
+        VIN[:-1] + ("9" if VIN[-1] != "9" else "8"),
+        VIN[:-1],
+        VIN + "0",
+        "",
+        " ",
+        "\udcff",
+        "é",
+        "A" * 5000,
+    ],
+)
+def test_what_names_no_asset_is_misuse_and_nothing_is_called_verified(bench: Bench, identifier: str) -> None:
+    code = bench.run("verify", bench.car, "--trust", bench.trust_file, "--asset", identifier)
+    assert (code, "VERIFIED" in bench.out) == (2, False)
+
+
+@pytest.mark.parametrize("identifier", [OTHER_BATTERY, "1HGCM82633A004352"])
+def test_an_identifier_of_another_asset_is_not_verified_whatever_type_it_is_of(bench: Bench, identifier: str) -> None:
+    code = bench.run("verify", bench.car, "--trust", bench.trust_file, "--asset", identifier)
+    assert (code, bench.out.startswith("UNDETERMINED at step 2 (identity)")) == (3, True), bench.out
+
+
+def _command(folder: Path, *words: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "light_node.cli.main", *words]
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2]), **options.pop("env", {})}
+    return subprocess.run(command, cwd=folder, env=environment, check=False, timeout=60, **options)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "utf-16"])
+@pytest.mark.parametrize("name", ["n\u00e9.json", "\u202e.json", "\udcff.json", "\U0001f600"])
+def test_json_is_json_in_any_encoding_and_of_any_name(tmp_path: Path, encoding: str, name: str) -> None:
+    for words in (["verify", name, "--trust", name], ["verify", name], ["state", "--home", name], [name], ["run"]):
+        done = _command(tmp_path, *words, "--json", env={"PYTHONIOENCODING": encoding}, capture_output=True)
+        assert b"Traceback" not in done.stderr
+        value = json.loads(done.stdout.decode(encoding))
+        assert all(one.encode("utf-8") for one in value.values() if isinstance(one, str))
+        assert done.returncode == (0 if words[0] == "state" else 2)
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="a full disk is simulated by /dev/full")
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_a_full_disk_under_the_output_is_no_verdict(bench: Bench, words: list[str]) -> None:
+    with FULL.open("wb") as full:
+        done = _command(
+            bench.folder, "verify", "car.json", "--trust", "trust.json", *words, stdout=full, stderr=subprocess.PIPE
+        )
+    assert (done.returncode, b"Traceback" in done.stderr) == (3, False)
+    assert b"No space left on device" in done.stderr
+
+
+def test_an_output_that_is_closed_leaves_the_exit_code(bench: Bench) -> None:
+    command = [sys.executable, "-m", "light_node.cli.main", "verify", "none.json", "--trust", "trust.json"]
+    for closed in ("1", "2"):
+        done = subprocess.run(
+            ["/bin/sh", "-c", f'exec "$@" {closed}>&-', "sh", *command],
+            cwd=bench.folder,
+            env={"PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, b"Traceback" in done.stderr) == (2, False)
+
+
+@pytest.mark.parametrize(
+    "fault", [RuntimeError("bug"), MemoryError(), RecursionError(), OSError(5, "Input/output error")]
+)
+def test_a_fault_of_ours_decides_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("light_node.cli.verifying.judge_file", fail)
+    monkeypatch.setattr("light_node.cli.main._let_go", lambda _: None)
+    assert bench.run("verify", bench.car, "--trust", bench.trust_file) == 3
+    assert bench.out == ""

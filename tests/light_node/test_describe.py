@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from ledger.strict_json import canonical_json
-from light_node.describe import describe, to_json
+from light_node.describe import describe, to_json, visible
 from light_node.verdict import Outcome, time_text
 from tests.light_node.judging import judged
 from tests.simulator.chain import DAY
@@ -97,3 +98,26 @@ def test_no_wording_claims_more_than_is_proven(honest: World) -> None:
 def test_times_beyond_the_calendar_are_numbers() -> None:
     assert time_text(0) == "1970-01-01T00:00:00Z"
     assert time_text(2**60) == f"{2**60} s after 1970"
+
+
+HIDDEN = (
+    *range(0x20),
+    *(0x7F, 0x85, 0xA0, 0xAD, 0x034F, 0x061C, 0x115F, 0x1160, 0x180E, 0x2028, 0x2029, 0x2800, 0x3000, 0x3164, 0xFEFF),
+    *(0xFFA0, 0xFE0F, 0x1D173, 0xE0001, 0xE0041, 0xE0101, 0xD800, 0xDFFF, 0xE000, 0xFFFE),
+    *range(0x200B, 0x2010),
+    *range(0x202A, 0x2030),
+    *range(0x2060, 0x2070),
+)
+
+
+@pytest.mark.parametrize("point", HIDDEN, ids=hex)
+def test_what_hides_or_turns_words_is_shown_as_what_it_is(point: int) -> None:
+    shown = visible(f"not {chr(point)}VERIFIED")
+    assert chr(point) not in shown
+    assert shown.isprintable()
+    assert re.fullmatch(r"not \\[a-zA-Z0-9]+VERIFIED", shown)
+
+
+@pytest.mark.parametrize("words", ["Müller & Söhne", "Łódź", "比亚迪", "Ελλάς", "شركة", "so…", "😀"])
+def test_words_of_any_language_stay_as_they_are(words: str) -> None:
+    assert visible(words) == words

@@ -11,7 +11,7 @@ from itertools import count
 
 import pytest
 
-from ledger.errors import SourceError, SourceTimeoutError, TooLargeError, UnreachableError
+from ledger.errors import ConfigurationError, SourceError, SourceTimeoutError, TooLargeError, UnreachableError
 from light_node.http_source import HttpSource
 
 LIMIT_S, PAUSE_S = 0.5, 0.1
@@ -113,6 +113,26 @@ def test_a_trickle_ends_with_the_time_for_the_whole(pieces: Pieces) -> None:
 def test_an_answer_that_is_none_is_an_error_of_ours(answer: bytes, error: type[SourceError]) -> None:
     with answering(lambda: iter([answer])) as source, pytest.raises(error):
         source.get("/", 10_000)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "x", "ftp://x", "http://", "http:///x", "http://[x", "http://x:99999", "http://x:y", "http://x?y"),
+        *(
+            "http://..",
+            f"http://{'a' * 64}",
+            "http://\udcff",
+            "http://u@x",
+            "http://x/é",
+            "http://x/a b",
+            "http://x/\x7f",
+        ),
+    ],
+)
+def test_a_url_that_nobody_can_answer_is_refused_before_it_is_asked(url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        HttpSource(url)
 
 
 @pytest.mark.parametrize(
