@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,16 +42,21 @@ class StateFolder:
     def make(self) -> None:
         """Make the folder, for this user alone, where there is none."""
         with files.disk_errors(self.folder):
-            (self.folder / FORKS).mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self.folder / FORKS).mkdir(exist_ok=True, mode=0o700)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the folder against every other process.
 
-        Raises: SourceTimeoutError, where another holds it.
+        Raises:
+            ConfigurationError: There is none, or anybody on the machine may write in it.
+            SourceTimeoutError: Another holds it.
         """
         if not self.folder.is_dir():
             raise ConfigurationError(f"there is no light node in {self.folder}: pin a trust file first")
+        if self.folder.stat().st_mode & stat.S_IWOTH:
+            raise ConfigurationError(f"anybody may write in {self.folder}, and pin a trust file there: chmod o-w")
         with files.exclusive(self.folder / _LOCK, LOCK_TIMEOUT_S):
             yield
 
