@@ -86,7 +86,7 @@ def _exit_code(error: VinculumError) -> int:
 
 def _parser(word: str) -> Parser:
     """Know the command that is asked for, or all of them where there is none such."""
-    parser = Parser(prog="vinculum-light", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="vinculum-light", description="verify proofs of registered lives, and attest from the edge")
     common = Parser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON value")
     common.add_argument("--home", type=Path, default=HOME, help=f"the light node's folder ({HOME})", metavar="FOLDER")

@@ -454,6 +454,13 @@ def test_an_output_that_is_closed_leaves_the_exit_code(bench: Bench) -> None:
         assert (done.returncode, b"Traceback" in done.stderr) == (2, False)
 
 
+def test_runs_without_docstrings_and_assertions(bench: Bench) -> None:
+    command = [sys.executable, "-OO", "-m", "light_node.cli.main", "trust", "fingerprint", "trust.json"]
+    bare = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, cwd=bench.folder, env=bare, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{bench.trust.fingerprint()}\n")
+
+
 @pytest.mark.parametrize(
     "fault", [RuntimeError("bug"), MemoryError(), RecursionError(), OSError(5, "Input/output error")]
 )
