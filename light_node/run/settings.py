@@ -6,7 +6,7 @@
     interval_s = 30                    # between two rounds
     answer_s = 20                      # for all sources of an asset together
     question_s = 10                    # for one answer of one server
-    answer_bytes = 1048576             # of one answer; read, it takes up to 20 times as much memory
+    answer_bytes = 786432              # of one answer; read, it takes up to 20 times as much memory
     lag_s = 60                         # how much older than the newest a source may be
     healthy_s = 150                    # how old the last round may be
     authorities = "ca.pem"             # who may vouch for servers, instead of the system's
@@ -57,7 +57,7 @@ from light_node.trust import Trust
 MAX_BYTES = 4 * 1024 * 1024
 MAX_ASSETS, MAX_SOURCES, MAX_WITNESSES, MAX_ROTATIONS = 10_000, 32, 64, 64
 MAX_ROTATION_BYTES = 1024 * 1024
-ANSWER_BYTES = 1024 * 1024
+ANSWER_BYTES = 768 * 1024
 _TOP = frozenset(
     {"home", "interval_s", "answer_s", "question_s", "answer_bytes", "lag_s", "healthy_s", "authorities", "listen"}
 ) | {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from ledger.credential.base64url import encode_base64url
 from ledger.errors import MalformedError
+from ledger.strict_json import canonical_json
 from light_node.run.settings import ANSWER_BYTES
 from light_node.sources.density import BYTES_A_VALUE, SMALL_BYTES, check_density
 from light_node.state import StateFolder
 from tests.light_node.sources.servers import served
-from tests.simulator.chain import Simulator
 from tests.simulator.recent import lasting, recent
 from tests.simulator.sealed import SealedSimulator
-from tests.simulator.world import make_world
+from tests.simulator.world import World, make_world
 
 ROOT = Path(__file__).parents[2]
 UNIT = (ROOT / "packaging" / "vinculum-light.service").read_text("utf-8")
@@ -59,9 +61,9 @@ HOSTILE: Mapping[str, Callable[[bytes, bytes], bytes]] = {
 }
 
 
-def _run(folder: Path, chain: Simulator, kind: str, url: str) -> subprocess.CompletedProcess[str]:
+def _run(folder: Path, world: World, kind: str, url: str) -> subprocess.CompletedProcess[str]:
     """One round over sources that all answer the same."""
-    world = make_world(recent(chain))
+    chain = world.chain
     chain.mine()
     state = StateFolder(folder / "node")
     state.make()
@@ -85,7 +87,7 @@ def _granted_kib() -> int:
 def test_servers_that_answer_as_they_like_do_not_exhaust_what_the_unit_grants(what: str, tmp_path: Path) -> None:
     body = HOSTILE[what](b"", b"")
     with served(lambda *_: (200, body)) as url:
-        done = _run(tmp_path, Simulator(), "http", f"{url}/{{subject}}")
+        done = _run(tmp_path, make_world(recent()), "http", f"{url}/{{subject}}")
     assert (done.returncode, "Traceback" in done.stderr) == (3, False), done.stderr
     assert int(done.stderr.splitlines()[-1]) < _granted_kib()
 
@@ -95,8 +97,37 @@ def test_servers_that_answer_as_they_like_do_not_exhaust_what_the_unit_grants(wh
 def test_nodes_that_answer_as_they_like_do_not_either(what: str, tmp_path: Path) -> None:
     body = HOSTILE[what](b'{"jsonrpc":"2.0","id":1,"result":', b"}")
     with served(lambda *_: (200, body)) as url:
-        done = _run(tmp_path, SealedSimulator(), "rpc", url)
+        done = _run(tmp_path, make_world(recent(SealedSimulator())), "rpc", url)
     assert (done.returncode, "Traceback" in done.stderr) == (3, False), done.stderr
+    assert int(done.stderr.splitlines()[-1]) < _granted_kib()
+
+
+DENSE: Mapping[str, bytes] = {"objects": b'{"a":1}', "lists": b"[1]", "texts": b'"ab"', "numbers": b"1000"}
+
+
+def _credential(credential: str, value: bytes, place: str, room: int) -> str:
+    """A credential whose payload, or one more disclosure, is nothing but small values; nobody signed it so."""
+    inner = b"[" + b",".join([value] * (room * 3 // 4 // (len(value) + 1))) + b"]"
+    jwt, _, disclosures = credential.partition("~")
+    if place == "disclosure":
+        return credential + encode_base64url(b'["salt","name",' + inner + b"]") + "~"
+    header, _, signature = jwt.split(".")
+    payload = encode_base64url(b'{"a":' + inner + b"}")
+    return f"{header}.{payload}.{signature}~{disclosures}"
+
+
+@linux
+@pytest.mark.parametrize("what", DENSE)
+@pytest.mark.parametrize("place", ["payload", "disclosure"])
+def test_credentials_of_nothing_but_small_values_do_not_either(what: str, place: str, tmp_path: Path) -> None:
+    world = make_world(recent())
+    value = json.loads(world.chain.file(world.vehicle))
+    entry, room = value["history"][0], ANSWER_BYTES - len(canonical_json(value)) - 100
+    entry["credential"] = _credential(entry["credential"], DENSE[what], place, room)
+    body = canonical_json(value)
+    with served(lambda *_: (200, body)) as url:
+        done = _run(tmp_path, world, "http", f"{url}/{{subject}}")
+    assert (done.returncode in (1, 3), "Traceback" in done.stderr) == (True, False), done.stderr
     assert int(done.stderr.splitlines()[-1]) < _granted_kib()
 
 
