@@ -6,7 +6,9 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from io import TextIOWrapper
 from pathlib import Path
+from traceback import print_exc
 from typing import Annotated, NoReturn
 
 import typer
@@ -33,6 +35,7 @@ from ledger.cli.app import (
     EXIT_INTERRUPTED,
     EXIT_MALFORMED,
     EXIT_REFUSED,
+    EXIT_UNDETERMINED,
     PROGRAM,
     Frame,
     exit_code_of,
@@ -92,6 +95,8 @@ def _frame(
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and end the process with its exit code; errors of ours never show a traceback."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     frame = Frame(DEFAULT_HOME, Output(as_json=False))
     sys.exit(_leave(_run(frame, arguments)))
 
@@ -107,9 +112,10 @@ def _run(frame: Frame, arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort, ReaderGoneError) as end:
         return _broken_off(frame.output, end)
     except (VinculumError, OSError) as error:
-        told = error if isinstance(error, VinculumError) else _told(error)
-        report(frame.output, told)
-        return exit_code_of(told)
+        return _reported(frame.output, error if isinstance(error, VinculumError) else _told(error))
+    except Exception:  # noqa: BLE001 - Python's own exit code for it is 1, which here says: refused, or refuted
+        print_exc()
+        return EXIT_UNDETERMINED
     return ended if isinstance(ended, int) else EXIT_DONE
 
 
@@ -126,8 +132,20 @@ def _misused(output: Output, error: Exception, *, as_json: bool) -> int:
     error.show()  # type: ignore[attr-defined]
     if as_json:
         output.as_json = True
-        report(output, ConfigurationError(error.format_message()))  # type: ignore[attr-defined]
+        return _reported(output, ConfigurationError(error.format_message()))  # type: ignore[attr-defined]
     return EXIT_MALFORMED
+
+
+def _reported(output: Output, error: VinculumError) -> int:
+    """Say an error, and end with its code; where nobody can be told, with that of what is in the way."""
+    try:
+        report(output, error)
+    except ReaderGoneError:
+        return EXIT_BROKEN_PIPE
+    except OSError as full:
+        output.warn(str(_told(full)))
+        return EXIT_UNDETERMINED
+    return exit_code_of(error)
 
 
 def _told(error: OSError) -> VinculumError:
@@ -140,10 +158,11 @@ def _told(error: OSError) -> VinculumError:
 def _leave(code: int) -> int:
     """Hand on what is still to be printed; whoever reads it may be gone."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_BROKEN_PIPE
+        return EXIT_BROKEN_PIPE if isinstance(error, BrokenPipeError) else EXIT_UNDETERMINED
     return code
 
 

@@ -37,8 +37,8 @@ class Output:
 
 def json_line(value: Json) -> str:
     """One JSON value in ASCII, whatever a stream can carry; a path that is no text has ``?`` in the place of a byte."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
-    return json.dumps(json.loads(text))
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return text if text.isascii() else json.dumps(json.loads(text.encode("utf-8", "replace")))
 
 
 def _write(stream: TextIO | None, text: str) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,3 +85,38 @@ def test_a_variable_puts_right_what_is_wrong_in_the_file(tmp_path: Path, monkeyp
     (tmp_path / FILE_NAME).write_text('[chain]\nport = "many"\n')
     monkeypatch.setenv("VINCULUM_CHAIN__PORT", "9545")
     assert load_settings(tmp_path).chain.port == 9545
+
+
+def _command(folder: Path, *words: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "ledger.cli.main", *words]
+    environment = {"PYTHONPATH": str(Path(__file__).parents[3]), **options.pop("env", {})}
+    return subprocess.run(command, cwd=folder, env=environment, check=False, timeout=60, **options)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+@pytest.mark.parametrize("name", ["n\u00e9", "\u202e", "\udcff"])
+def test_json_is_json_in_any_encoding_and_of_any_name(tmp_path: Path, encoding: str, name: str) -> None:
+    words = ("--home", name, "status", "--json")
+    done = _command(tmp_path, *words, env={"PYTHONIOENCODING": encoding}, capture_output=True)
+    assert (done.returncode, b"Traceback" in done.stderr) == (2, False)
+    assert json.loads(done.stdout.decode("ascii"))["message"].encode("utf-8")
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="a full disk is simulated by /dev/full")
+@pytest.mark.parametrize("words", [["status", "--json"], ["--version"]])
+def test_a_full_disk_under_the_output_is_no_verdict(tmp_path: Path, words: list[str]) -> None:
+    with FULL.open("wb") as full:
+        done = _command(tmp_path, *words, stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, b"Traceback" in done.stderr) == (3, False)
+
+
+def test_a_fault_of_ours_decides_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(_: Path) -> None:
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr("ledger.cli.app.load_settings", fail)
+    told = run("--home", tmp_path, "config")
+    assert (told.code, told.out, "RuntimeError: bug" in told.err) == (3, "", True)
