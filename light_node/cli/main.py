@@ -36,8 +36,18 @@ MODULES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code, and never shows a traceback for what a file or a source can cause."""
     words = sys.argv[1:] if arguments is None else [*arguments]
-    if words[:1] == [ATTEST]:
-        return _attest(words[1:])
+    try:
+        return _attest(words[1:]) if words[:1] == [ATTEST] else _run(words)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _let_go(sys.stdout)
+        return GONE
+    except Exception as error:  # noqa: BLE001 - Python's own exit code for it is 1, which here says: refuted
+        return _failed(error)
+
+
+def _run(words: Sequence[str]) -> int:
     output = Output(as_json=asks_for_json(words))
     try:
         chosen = _parser(next(iter(words), "")).parse_args(words)
@@ -46,13 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VinculumError as error:
         output.fault(error)
         return _exit_code(error)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        _let_go(sys.stdout)
-        return GONE
-    except Exception as error:  # noqa: BLE001 - Python's own exit code for it is 1, which here says: refuted
-        return _failed(error)
 
 
 def _attest(words: Sequence[str]) -> int:

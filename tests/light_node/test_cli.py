@@ -432,10 +432,11 @@ FULL = Path("/dev/full")
 
 @pytest.mark.skipif(not FULL.exists(), reason="a full disk is simulated by /dev/full")
 @pytest.mark.parametrize("words", [[], ["--json"]])
-def test_a_full_disk_under_the_output_is_no_verdict(bench: Bench, words: list[str]) -> None:
+@pytest.mark.parametrize("name", ["car.json", "trust.json"])
+def test_a_full_disk_under_the_output_is_no_verdict(bench: Bench, name: str, words: list[str]) -> None:
     with FULL.open("wb") as full:
         done = _command(
-            bench.folder, "verify", "car.json", "--trust", "trust.json", *words, stdout=full, stderr=subprocess.PIPE
+            bench.folder, "verify", name, "--trust", "trust.json", *words, stdout=full, stderr=subprocess.PIPE
         )
     assert (done.returncode, b"Traceback" in done.stderr) == (3, False)
     assert b"No space left on device" in done.stderr
@@ -472,3 +473,12 @@ def test_a_fault_of_ours_decides_nothing(bench: Bench, monkeypatch: pytest.Monke
     monkeypatch.setattr("light_node.cli.main._let_go", lambda _: None)
     assert bench.run("verify", bench.car, "--trust", bench.trust_file) == 3
     assert bench.out == ""
+
+
+def test_a_fault_of_ours_in_the_devices_command_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> int:
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr("light_node.edge.command.main", fail)
+    monkeypatch.setattr("light_node.cli.main._let_go", lambda _: None)
+    assert main(["attest", "status"]) == 3
