@@ -98,9 +98,11 @@ class LightNode:
 
     def unproven_sizes(self, data: bytes) -> tuple[int, int] | None:
         """The two sizes between which a consistency path is needed to judge a file; None where none is."""
+        if self.memory is None or self.memory.tree is None:
+            return None
         try:
             finality = parse_evidence(data).finality
-            if not isinstance(finality, CheckpointFinality) or self.memory is None or self.memory.tree is None:
+            if not isinstance(finality, CheckpointFinality):
                 return None
             size = parse_checkpoint(finality.note).checkpoint.size
         except MalformedError:
