@@ -11,6 +11,8 @@ from ipfs.cid import cid_from_digest
 from ledger.credential.jose import parse_jwk
 from ledger.errors import MalformedError, MissingError
 from ledger.event import Json
+from ledger.proof.evidence import IssuerKey as IssuerJwk
+from ledger.proof.evidence import issuer_order
 from ledger.proof.evidence_fields import encode_hexadecimal
 from ledger.proof.evidence_finality import finality_value
 from ledger.proof.slots import namespace_element_slot, namespace_slot
@@ -80,7 +82,7 @@ def _state_file(workspace: Workspace, final: FinalBlock, items: _Items) -> bytes
         "finality": finality_value(final.finality),
         "accounts": [_account(workspace, sorted(slots), final.number)],
     }
-    issuers = [(number, jwk) for number, _, jwk in items.keys]
+    issuers = sorted(((number, jwk) for number, _, jwk in items.keys), key=lambda one: issuer_order(IssuerJwk(*one)))
     organisations = [(number, _profile(workspace, number)) for number in items.organisations]
     return encode_state(shared, issuers, organisations, items.namespaces)
 

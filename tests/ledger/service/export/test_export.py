@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ledger.access import Tier
-from ledger.credential.jose import Algorithm, generate_private_key
+from ledger.credential.jose import Algorithm, SigningKey, generate_private_key
 from ledger.errors import MissingError, RejectedError, RuleError, UnknownAssetError
 from ledger.proof.slots import DEVICE_KEY
 from ledger.service.export.bag import BagReport, write_bag
@@ -25,6 +25,7 @@ from ledger.service.issuer_keys import add_issuer_key
 from ledger.service.read import AssetRecord
 from ledger.service.trust import make_trust
 from ledger.service.workspace import Workspace
+from ledger.strict_json import canonical_json
 from light_node.trust import Trust, TrustedContract
 from light_node.verdict import Outcome
 from tests.ledger.service.conftest import PREFIX, battery, birth, document, event, record
@@ -307,6 +308,27 @@ def test_evidence_that_is_false_is_refuted_although_the_exporter_signed_it(
     assert report.outcome is Outcome.REFUTED
     assert evidence(files) in report.reason
     assert [one.outcome for one in report.assets] == [Outcome.REFUTED, Outcome.VERIFIED]
+
+
+def test_organisation_with_several_keys_is_exported(
+    workspace: Workspace, assets: list[AssetRecord], tmp_path: Path
+) -> None:
+    """Their order in a file is that of evidence, and not the order of their thumbprints."""
+    first, second = two_keys_in_other_order()
+    for key in (first, second):
+        add_issuer_key(workspace, "maker", key.public)
+    write_bag(workspace, assets, tmp_path / "bag.zip")
+    report = verify_bag(tmp_path / "bag.zip", make_trust(workspace), workspace.client.header().timestamp)
+    assert report.outcome is Outcome.VERIFIED
+
+
+def two_keys_in_other_order() -> tuple[SigningKey, SigningKey]:
+    """Two keys whose thumbprints stand in another order than their JWKs."""
+    while True:
+        keys = [generate_private_key(Algorithm.ES256, os.urandom) for _ in range(2)]
+        first, second = sorted(keys, key=lambda one: one.public.thumbprint)
+        if canonical_json(dict(second.public.jwk)) < canonical_json(dict(first.public.jwk)):
+            return first, second
 
 
 def test_bag_signed_with_a_devices_key_of_its_exporter_is_refuted(
