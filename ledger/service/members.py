@@ -31,6 +31,8 @@ from ledger.strict_json import canonical_json, parse_json
 
 ISSUER, RECIPIENT, WITNESS = "issuer", "recipient", "witness"
 ISSUER_ALGORITHM = Algorithm.ES256
+ATTESTED_AFTER_SECONDS = 2
+"""What is signed now is attested in a block to come: a key that was rotated away within this second signs no more."""
 FIRST = 1
 """Number of the issuer key that an organisation is enrolled with; later ones count on."""
 VERSION = 1
@@ -117,14 +119,14 @@ def load_issuer(keyring: Keyring, name: str, number: int) -> SigningKey:
     return key
 
 
-def issuer_of(keyring: Keyring, name: str, record: Callable[[bytes], IssuerKey | None], now: int) -> SigningKey:
-    """The issuer key that signs now: the newest that is valid on the chain.
+def issuer_of(keyring: Keyring, name: str, record: Callable[[bytes], IssuerKey | None], time: int) -> SigningKey:
+    """The issuer key that signs: the newest that is valid on the chain.
 
     Args:
         keyring: Where the keys lie.
         name: Whose.
         record: Gives the record of a key in ``Consortium``, by its thumbprint, or None.
-        now: Seconds since 1970.
+        time: When what it signs is attested, in seconds since 1970.
 
     Returns: Where none is valid, the newest that the chain knows, and where there is none, the first.
     """
@@ -132,7 +134,7 @@ def issuer_of(keyring: Keyring, name: str, record: Callable[[bytes], IssuerKey |
         return load_issuer(keyring, name, FIRST)
     newest_first = [(number, record(key)) for key, number in reversed(own_issuers(keyring, name).items())]
     known = [number for number, row in newest_first if row is not None]
-    valid = [number for number, row in newest_first if row is not None and can_sign(row, now)]
+    valid = [number for number, row in newest_first if row is not None and can_sign(row, time)]
     return load_issuer(keyring, name, [*valid, *known, FIRST][0])
 
 

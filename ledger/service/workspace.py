@@ -25,7 +25,7 @@ from ledger.errors import ConfigurationError, NotAuthorisedError, UnreachableErr
 from ledger.service.bounded_cache import BoundedCache
 from ledger.service.contracts import Contracts, load_contracts
 from ledger.service.keyring import Keyring, passphrase_source
-from ledger.service.members import RECIPIENT, Member, issuer_of, member_of, recipient_key
+from ledger.service.members import ATTESTED_AFTER_SECONDS, RECIPIENT, Member, issuer_of, member_of, recipient_key
 from ledger.service.read import ReadCredential, Reader
 from ledger.service.settings import Settings
 from ledger.store.chain_index import Account, Block, IssuerKey
@@ -146,7 +146,8 @@ class Workspace:
         with self.database.read() as session:
             last = session.exec(select(Block.timestamp).order_by(col(Block.number).desc()).limit(1)).first()
             now = max(int(time.time()), last or 0)  # the chain decides when a key ended; its clock may be ahead
-            issuer = issuer_of(self.keyring, name, lambda key: session.get(IssuerKey, (organisation, key)), now)
+            soon = now + ATTESTED_AFTER_SECONDS
+            issuer = issuer_of(self.keyring, name, lambda key: session.get(IssuerKey, (organisation, key)), soon)
         return member_of(keys, organisation, issuer)
 
     def member_names(self) -> list[str]:
