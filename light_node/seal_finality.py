@@ -212,11 +212,12 @@ def _tallied(last: TrustedTally) -> ValidatedBlock:
 
 def _verify_pinned(header: RawHeader, finality: SealFinality, reader: _Reader) -> ValidatedBlock:
     trust, accepted = reader.trust, reader.accepted
-    order = [(one.statement.sequence, data) for data in finality.rotations for one in (parse_rotation(data),)]
+    rotations = [parse_rotation(data) for data in finality.rotations]
+    order = [(one.statement.sequence, data) for one, data in zip(rotations, finality.rotations, strict=True)]
     if any(one >= other for one, other in itertools.pairwise(order)):
         raise MalformedError("evidence", "rotations that are not in ascending order, each once", "/finality/rotations")
     first = first_statement(trust.chain_id, trust.trusted_block.number, reader.rule)
-    sets = verify_rotations(rotations_after(map(parse_rotation, finality.rotations), first), first)
+    sets = verify_rotations(rotations_after(rotations, first), first)
     last = trust.trusted_block
     if accepted is not None and accepted.block.number > last.number:
         last = accepted.block

@@ -211,19 +211,18 @@ def verify_signature(key: PublicKey, message: bytes, signature: bytes, *, low_s:
         if isinstance(key.native, ed25519.Ed25519PublicKey):
             key.native.verify(signature, message)
         else:
-            _check_scalars(signature, _ORDERS[key.algorithm], low_s=low_s)
-            _verify_digest(key, sha256(message).digest(), signature)
+            r, s = _scalars(signature, _ORDERS[key.algorithm], low_s=low_s)
+            _verify_digest(key, sha256(message).digest(), r, s)
     except InvalidSignature:
         raise SignatureError("the signature does not verify") from None
 
 
 @lru_cache(maxsize=1024)
-def _verify_digest(key: PublicKey, digest: bytes, signature: bytes) -> None:
+def _verify_digest(key: PublicKey, digest: bytes, r: int, s: int) -> None:
     """Verify an ECDSA signature over a SHA-256.
 
     The last ones that verified are kept: who follows an asset is shown its whole history again with every block.
     """
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if isinstance(key.native, ec.EllipticCurvePublicKey):
         key.native.verify(encode_dss_signature(r, s), digest, _PREHASHED)
         return
@@ -232,12 +231,13 @@ def _verify_digest(key: PublicKey, digest: bytes, signature: bytes) -> None:
         raise InvalidSignature
 
 
-def _check_scalars(signature: bytes, order: int, *, low_s: bool) -> None:
+def _scalars(signature: bytes, order: int, *, low_s: bool) -> tuple[int, int]:
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not (0 < r < order and 0 < s < order):
         raise SignatureError("r or s is zero or not below the group's order")
     if low_s and s > order // 2:
         raise SignatureError("s is in the upper half: a second form of the same signature")
+    return r, s
 
 
 def _load_point(algorithm: Algorithm, point: bytes) -> NativePublicKey:

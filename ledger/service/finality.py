@@ -22,15 +22,15 @@ from ledger.service.witness import FRESH_BLOCKS, latest_checkpoint
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import Block
 from ledger.strict_json import canonical_json, parse_json
+from light_node.trust_rules import Source
 
 WITNESSES, VALIDATORS = "witnesses", "validators"
-CONTRACT, PINNED, VOTES = "contract", "pinned", "votes"
 FILE_NAME = "sealed.json"
-FILE_NAMES = {CONTRACT: FILE_NAME, PINNED: "sealed-pinned.json", VOTES: "sealed-votes.json"}
+FILE_NAMES = {Source.CONTRACT: FILE_NAME, Source.PINNED: "sealed-pinned.json", Source.VOTES: "sealed-votes.json"}
 VERSION = 1
 MAX_BYTES = 32 * 1024 * 1024
 _read = FieldReader(FILE_NAME)
-_NAMED = {CONTRACT: "the contract names", PINNED: "readers pin", VOTES: "votes name"}
+_NAMED = {Source.CONTRACT: "the contract names", Source.PINNED: "readers pin", Source.VOTES: "votes name"}
 _POLL_S = 0.1
 _TIMEOUT_S = 60.0
 
@@ -74,11 +74,11 @@ def final_block(workspace: Workspace, at_least: int, since: int | None = None) -
 def _since(workspace: Workspace, at_least: int, since: int) -> FinalBlock:
     """Without what a reader has behind him, who remembers block ``since``; nothing of it is kept here."""
     chosen, tip = workspace.settings.trust, workspace.projector.sync().block_number
-    if chosen.finality != VALIDATORS or chosen.validator_source == PINNED:
+    if chosen.finality != VALIDATORS or chosen.validator_source == Source.PINNED:
         raise ConfigurationError("there is nothing to leave out: a file of this home has no blocks between")
     if since >= tip:
         raise ConfigurationError(f"nothing comes after block {since} yet: the chain is at {tip}")
-    if chosen.validator_source == VOTES:
+    if chosen.validator_source == Source.VOTES:
         goal = min(tip, since + reach_at(workspace, tip))
         sealed = prove_voted(workspace, goal, since)
         return FinalBlock(goal, sealed.header, sealed.finality)
@@ -103,7 +103,7 @@ def _witnessed(workspace: Workspace, at_least: int) -> FinalBlock:
 def _sealed(workspace: Workspace, at_least: int) -> FinalBlock:
     """With QBFT each block is final at once; where the node's copy has too few seals, the next one is waited for."""
     deadline, stored = time.monotonic() + _TIMEOUT_S, _stored(workspace)
-    if workspace.settings.trust.validator_source == PINNED:
+    if workspace.settings.trust.validator_source == Source.PINNED:
         load_line(workspace.home)  # nothing is proven by a line in which members lie, nor again what was
     source = workspace.settings.trust.validator_source
     wanting = f"the chain has not got to block {at_least}"
@@ -122,9 +122,9 @@ def _sealed(workspace: Workspace, at_least: int) -> FinalBlock:
 
 def _prove(workspace: Workspace, block: int, stored: FinalBlock | None) -> FinalBlock:
     source = workspace.settings.trust.validator_source
-    if source == PINNED:
+    if source == Source.PINNED:
         sealed = prove_pinned(workspace, block)
-    elif source == VOTES:
+    elif source == Source.VOTES:
         sealed = prove_voted(workspace, block)
     else:
         sealed = prove_sealed(workspace, block, _steps(workspace, stored))

@@ -19,13 +19,13 @@ from pathlib import Path
 from ledger.errors import ConfigurationError, ForkError, MalformedError
 from ledger.proof.evidence import SealFinality
 from ledger.proof.evidence_types import MAX_ROTATIONS
-from ledger.proof.header import commit_seal_hash, parse_header, parse_qbft_extra, with_seals
+from ledger.proof.header import parse_header, parse_qbft_extra, with_seals
 from ledger.service.files import write_durably
-from ledger.service.seals import Sealed
+from ledger.service.seals import Sealed, seals_by
 from ledger.service.workspace import Workspace
 from light_node.qbft.pinned import PinnedSets, verify_rotations
 from light_node.qbft.rotation import MAX_BYTES, Rotation, SetStatement, encode_rotation, parse_rotation
-from light_node.qbft.seals import recover_signer, verify_seals
+from light_node.qbft.seals import verify_seals
 from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES
 from light_node.trust import Trust, encode_trust, parse_trust
 from light_node.trust_rules import Source, ValidatorRule, first_statement
@@ -128,8 +128,7 @@ def prove_pinned(workspace: Workspace, block: int) -> Sealed:
     line = load_line(workspace.home)
     header = parse_header(workspace.client.header(block).rlp)
     members, extra = line.sets.in_force(block), parse_qbft_extra(header.extra_data)
-    message = commit_seal_hash(header)
-    seals = tuple(sorted(seal for seal in set(extra.seals) if recover_signer(seal, message) in members))
+    seals = seals_by(members, header, sorted(set(extra.seals)))
     verify_seals(with_seals(header, extra.round, seals), members)
     rotations = tuple(map(encode_rotation, line.rotations[-MAX_ROTATIONS:]))
     return Sealed(with_seals(header, 0, ()).rlp, SealFinality(extra.round, seals, rotations=rotations))

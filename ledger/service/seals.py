@@ -7,7 +7,7 @@ the one before it, so that between two steps the set is always the same. Steps t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -89,8 +89,13 @@ class _Walk:
         header, allowed = step_header(step), set(trusted.validators)
         if header.number > trusted.number + 1:
             allowed.update(_named(header, step, self.contract))
-        message = commit_seal_hash(header)
-        return replace(step, seals=tuple(seal for seal in step.seals if recover_signer(seal, message) in allowed))
+        return replace(step, seals=seals_by(allowed, header, step.seals))
+
+
+def seals_by(members: Collection[bytes], header: RawHeader, seals: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Those of the seals over a header, in their order, that members made; raises as ``recover_signer``."""
+    message = commit_seal_hash(header)
+    return tuple(seal for seal in seals if recover_signer(seal, message) in members)
 
 
 def prove_sealed(workspace: Workspace, block: int, known: Mapping[int, SealStep] | None = None) -> Sealed:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from ledger.errors import ConfigurationError
+from light_node.trust_rules import Source
 
 FILE_NAME = "vinculum.toml"
 _PREFIX = "VINCULUM_"
@@ -81,9 +82,7 @@ class TrustSettings(_Section):
     finality: Literal["witnesses", "validators"] = Field(
         "witnesses", description="cosigned checkpoints, over any engine; or the seals of QBFT validators"
     )
-    validator_source: Literal["contract", "pinned", "votes"] = Field(
-        "contract", description="where readers know the validators from"
-    )
+    validator_source: Source = Field(Source.CONTRACT, description="where readers know the validators from")
     validators_from_block: int = Field(
         0, ge=0, description="the engine asks Consortium for the validators of this block and later ones; 0: of all"
     )
@@ -128,7 +127,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _votes_are_counted_where_the_engine_binds_them(self) -> Self:
         chosen = self.trust
-        if chosen.validator_source == "votes" and not (chosen.epoch_length and chosen.engine_binds_proposer):
+        if chosen.validator_source is Source.VOTES and not (chosen.epoch_length and chosen.engine_binds_proposer):
             raise ValueError(
                 "trust.validator_source = votes needs trust.epoch_length and trust.engine_binds_proposer = true: "
                 "where an engine does not bind votes to the proposer, one validator alone can vote for all"

@@ -8,7 +8,7 @@ from ledger.errors import MissingError
 from ledger.proof.checkpoint import check_threshold
 from ledger.proof.evidence import SealFinality
 from ledger.proof.keccak import keccak256
-from ledger.service.finality import PINNED, VALIDATORS, VOTES, FinalBlock, final_block
+from ledger.service.finality import VALIDATORS, FinalBlock, final_block
 from ledger.service.pinned import load_line
 from ledger.service.seals import validator_contract, validators_after
 from ledger.service.votes import voted_set
@@ -27,7 +27,7 @@ def make_trust(workspace: Workspace) -> Trust:
         SourceError, VerificationError, ConfigurationError: As ``final_block``.
     """
     tip = workspace.projector.sync().block_number
-    if workspace.settings.trust.finality == VALIDATORS and workspace.settings.trust.validator_source == VOTES:
+    if workspace.settings.trust.finality == VALIDATORS and workspace.settings.trust.validator_source == Source.VOTES:
         return assemble_trust(workspace, *voted_set(workspace, tip))
     final = final_block(workspace, workspace.contracts.deployment.first_block)
     return assemble_trust(workspace, final.number, _rule(workspace, final))
@@ -56,7 +56,7 @@ def assemble_trust(workspace: Workspace, number: int, rule: FinalityRule) -> Tru
 
 def _rule(workspace: Workspace, final: FinalBlock) -> FinalityRule:
     if isinstance(final.finality, SealFinality):
-        if workspace.settings.trust.validator_source == PINNED:
+        if workspace.settings.trust.validator_source == Source.PINNED:
             return pinned_rule(load_line(workspace.home).sets.stated(final.number + 1), final.number)
         contract = validator_contract(workspace)
         return ValidatorRule(Source.CONTRACT, validators_after(final.header, final.finality, contract), contract)

@@ -24,7 +24,6 @@ from ledger.errors import QuorumError, SignatureError
 from ledger.proof.header import commit_seal_hash, parse_header, parse_qbft_extra
 from ledger.service.council import change_validator, validators
 from ledger.service.evidence import build_evidence
-from ledger.service.finality import PINNED
 from ledger.service.pinned import load_line, prove_pinned, publish_rotation
 from ledger.service.rotations import begin_pinned, propose_rotation, sign_here
 from ledger.service.settings import TrustSettings
@@ -40,6 +39,7 @@ from light_node.sources.rpc_source import RpcSource
 from light_node.sources.web import Web
 from light_node.state import StateFolder
 from light_node.trust import Trust, encode_trust, parse_trust
+from light_node.trust_rules import Source
 from light_node.verdict import Outcome
 from tests.light_node.sources.servers import dead, served, silent
 from tests.system.house import READING, House, assert_verified
@@ -264,7 +264,7 @@ def test_7_one_that_is_restarted_once_a_newcomer_proposed_follows_or_says_why_no
 @pytest.fixture
 def pinning(live: Live) -> Iterator[Workspace]:
     """The same home, whose readers pin the validators."""
-    trust = TrustSettings(finality="validators", validator_source=PINNED)
+    trust = TrustSettings(finality="validators", validator_source=Source.PINNED)
     with Workspace(live.workspace.settings.model_copy(update={"trust": trust})) as workspace:
         yield workspace
 

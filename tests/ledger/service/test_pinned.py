@@ -25,7 +25,7 @@ from ledger.errors import (
 )
 from ledger.proof.evidence import SealFinality
 from ledger.service import finality
-from ledger.service.finality import CONTRACT, FILE_NAMES, PINNED, final_block
+from ledger.service.finality import FILE_NAMES, final_block
 from ledger.service.pinned import FIRST_NAME, FOLDER, load_line, prove_pinned, publish_rotation, statement_of
 from ledger.service.rotations import (
     add_signature,
@@ -53,7 +53,7 @@ STRANGER = Validator("stranger")
 
 def new_home(folder: Path, node: SealedNode, **chosen: object) -> Home:
     home = Home(folder, node)
-    home.chosen = {"validator_source": PINNED} | chosen
+    home.chosen = {"validator_source": Source.PINNED} | chosen
     return home
 
 
@@ -201,10 +201,13 @@ def test_seals_by_others_are_left_out_where_the_rest_are_enough(home: Home) -> N
 
 def test_each_source_keeps_its_own_proof(home: Home) -> None:
     pinned = home.final()
-    home.chosen = {"validator_source": CONTRACT}
+    home.chosen = {"validator_source": Source.CONTRACT}
     by_contract = home.final()
-    assert {path.name for path in home.folder.glob("sealed*.json")} == {FILE_NAMES[PINNED], FILE_NAMES[CONTRACT]}
-    home.chosen = {"validator_source": PINNED}
+    assert {path.name for path in home.folder.glob("sealed*.json")} == {
+        FILE_NAMES[Source.PINNED],
+        FILE_NAMES[Source.CONTRACT],
+    }
+    home.chosen = {"validator_source": Source.PINNED}
     assert home.final() == pinned != by_contract
 
 

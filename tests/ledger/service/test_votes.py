@@ -11,7 +11,7 @@ import pytest
 from ledger.errors import ConfigurationError, ConsistencyError, MissingError, SignatureError
 from ledger.proof.evidence import SealFinality
 from ledger.service import votes
-from ledger.service.finality import FILE_NAMES, VOTES, final_block
+from ledger.service.finality import FILE_NAMES, final_block
 from ledger.service.settings import load_settings
 from ledger.service.votes import REACH, prove_voted
 from light_node.heads import Accepted, ValidatedBlock
@@ -32,7 +32,7 @@ EPOCH = 6
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "home", SealedNode(SealedSimulator(lists=True)))
-    home.chosen = {"validator_source": VOTES, "epoch_length": EPOCH, "engine_binds_proposer": True}
+    home.chosen = {"validator_source": Source.VOTES, "epoch_length": EPOCH, "engine_binds_proposer": True}
     return home
 
 
@@ -144,9 +144,9 @@ def test_nothing_comes_after_the_newest_block(home: Home, since: int) -> None:
 def test_what_is_made_for_one_reader_is_not_kept(home: Home) -> None:
     vote_in(home.chain)
     home.final(since=8)
-    assert not (home.folder / FILE_NAMES[VOTES]).exists()
+    assert not (home.folder / FILE_NAMES[Source.VOTES]).exists()
     assert home.heights(home.final()) == list(range(1, 11))
-    assert (home.folder / FILE_NAMES[VOTES]).exists()
+    assert (home.folder / FILE_NAMES[Source.VOTES]).exists()
 
 
 def test_more_than_a_file_holds_is_not_tried(home: Home) -> None:
