@@ -23,6 +23,13 @@ class Output:
         told = "\n".join(map(visible, text.rstrip("\n").split("\n")))
         _write(sys.stdout, json_line(value) if self._as_json else told)
 
+    def done(self, value: Json, text: str = "") -> None:
+        """Say what was done: for machines it is the answer, for people a line beside it, where there is one."""
+        if self._as_json:
+            self.result(value, "")
+        if text:
+            self.warn(text)
+
     def warn(self, text: str) -> None:
         """Say something beside the answer."""
         _write(sys.stderr, visible(text))

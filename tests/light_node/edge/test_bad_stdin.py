@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from light_node.trust import encode_trust
-from tests.light_node.edge.test_command import LINE, settings
+from tests.light_node.edge.device_home import LINE, settings
 from tests.simulator.world import World
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what a program held at most stands in /proc")

@@ -16,50 +16,10 @@ from light_node.edge.opening import open_can
 from light_node.edge.outgoing import Outgoing
 from light_node.edge.settings import load_settings
 from light_node.edge.statement import parse_statement
-from light_node.trust import encode_trust
-from tests.light_node.edge.bus import DBC, SIGNALS, drive
+from tests.light_node.edge.bus import drive
+from tests.light_node.edge.device_home import LINE, ROOT, edge, settings
 from tests.light_node.edge.gateway_double import Told, serving
 from tests.simulator.world import World
-
-ROOT = Path(__file__).parents[3]
-LINE = '{"quantity":"odometer","value":%d,"unit":"km","sensor":"cluster","asset":"car"}\n'
-
-
-@pytest.fixture
-def folder(tmp_path: Path, honest: World) -> Path:
-    """A device that was told all it needs."""
-    (tmp_path / "trust.json").write_bytes(encode_trust(honest.chain.trust()))
-    (tmp_path / "pack.dbc").write_bytes(DBC)
-    (tmp_path / "signals.toml").write_bytes(SIGNALS)
-    (tmp_path / "edge.toml").write_text(settings(honest))
-    return tmp_path
-
-
-def settings(world: World, gateway: str = "http://127.0.0.1:9") -> str:
-    return f"""
-queue = "queue.db"
-trust = "trust.json"
-organisation = 1
-gateway = "{gateway}"
-[key]
-file = "device.pem"
-[assets.pack]
-type = "battery"
-subject = "0x{world.battery.subject.hex()}"
-[assets.car]
-type = "vehicle"
-subject = "{world.vehicle.subject.hex()}"
-[batches]
-readings = 4
-[can]
-dbc = "pack.dbc"
-signals = "signals.toml"
-"""
-
-
-def edge(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "light_node.edge", "--settings", str(folder / "edge.toml"), *arguments]
-    return subprocess.run(command, cwd=ROOT, input=stdin, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.integration
