@@ -1,4 +1,4 @@
-"""``witness endorse`` and ``witness combine``: by what its witnesses sign, one trust file follows another."""
+"""``witness endorse``, ``combine`` and ``publish``: by what its witnesses sign, one trust file follows another."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from ledger.cli.options import read_limited
 from ledger.cli.witness import witness_app
 from ledger.errors import ConfigurationError
 from ledger.service.files import write_durably
+from ledger.service.witness import FOLDER
 from ledger.service.witness_endorse import check_successor, combine, endorse
+from ledger.service.witness_publish import PUBLISHED, publish
 from light_node.succession.difference import Difference, differences
 from light_node.succession.rules import witnesses_rule
 from light_node.succession.statement import MAX_BYTES as MAX_NOTE_BYTES
@@ -41,6 +43,11 @@ def register(_: typer.Typer) -> None:
         "combine",
         "vinculum witness combine mine.note theirs.note --trust old.trust.json -o succession.note",
     )(combine_notes)
+    command(
+        witness_app,
+        "publish",
+        "vinculum witness publish succession.note --trust old.trust.json --successor new.trust.json",
+    )(publish_succession)
 
 
 def endorse_successor(
@@ -95,6 +102,27 @@ def combine_notes(
     lines += [f"  {name} is left out: {reason}" for name, reason in found.left_out]
     frame.output.result(_value(target, old, found.note) | {"left_out": left_out}, lines)
     raise typer.Exit(EXIT_DONE if _enough(old, found.note) else EXIT_UNDETERMINED)
+
+
+def publish_succession(
+    context: typer.Context,
+    note: Annotated[Path, typer.Argument(help="The combined succession.", exists=True, dir_okay=False)],
+    trust: Old,
+    successor: New,
+) -> None:
+    """Hand a succession and its new trust file out to every reader who asks `witness serve`, from now on and for good.
+
+    Only one that enough witnesses of the old trust file signed, one of them of this home. Another successor of the same
+    trust file is kept beside the first, as evidence that readers get too, and ends with 1.
+    """
+    frame, old, new = frame_of(context), _read_trust(trust), _read_trust(successor)
+    signed = parse_succession(read_limited(note, MAX_NOTE_BYTES, "succession"))
+    with frame.workspace() as workspace:
+        added = publish(workspace, workspace.home / FOLDER / PUBLISHED, old, new, signed)
+    statement = signed.statement
+    word = "published" if added else "was published before"
+    value: dict[str, object] = {"old": statement.old, "new": statement.new, "added": added}
+    frame.output.result(value, f"{word}: from {old.fingerprint()}\nto {new.fingerprint()}")
 
 
 def _read_trust(file: Path) -> Trust:

@@ -29,7 +29,7 @@ from ledger.errors import (
 )
 from ledger.proof.tlog_text import ConsistencyProof, encode_consistency_proof
 from ledger.service.gateway_inbox import Inbox, Kept, State
-from ledger.service.witness_answers import TEXT, Request, Response
+from ledger.service.witness_request import TEXT, Request, Response
 from light_node.edge.batch import verify_readings
 from light_node.edge.gateway_client import RECEIPT_TYPE
 from light_node.edge.lineage import Lineage

@@ -6,20 +6,13 @@ No sockets here: a request is a method, a target and a body; see ``witness_serve
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import unquote
 
-from ledger.errors import (
-    ConflictError,
-    ConsistencyError,
-    MalformedError,
-    SourceError,
-    VerificationError,
-)
-from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint, parse_size, verify_cosignatures
+from ledger.errors import ConflictError, ConsistencyError, SourceError, VerificationError
+from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint, verify_cosignatures
 from ledger.proof.merkle import consistency_path, inclusion_path, root_of, verify_consistency
 from ledger.proof.note import VerifierKey
 from ledger.proof.tlog_text import (
@@ -28,48 +21,26 @@ from ledger.proof.tlog_text import (
     InclusionProof,
     encode_consistency_proof,
     encode_inclusion_proof,
-    parse_add_checkpoint,
-    parse_nonce,
 )
 from ledger.service.files import write_durably
 from ledger.service.witness_node import OwnNode
 from ledger.service.witness_promise import Held, Witness
+from ledger.service.witness_publish import Publications, answer_succession
+from ledger.service.witness_request import (
+    SIZE,
+    Refused,
+    Request,
+    Response,
+    read_nonce,
+    read_query,
+    read_size,
+    read_submission,
+)
 
-TEXT, SIZE = "text/plain; charset=utf-8", "text/x.tlog.size"
+SUCCESSION = "/succession/"
 MAX_REFUSED_NOTES = 64
 RENEW_SECONDS = 60
 """How old a last signature may be before a reader's question has the witness look at its node again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request as it came; *untrusted*, within the limits of the server.
-
-    Attributes:
-        method: HTTP method.
-        target: Path and query, not decoded.
-        body: All of it.
-    """
-
-    method: str
-    target: str
-    body: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What is answered."""
-
-    status: int
-    body: bytes
-    content_type: str = TEXT
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-class _Refused(Exception):  # noqa: N818 - it is an answer, no error
-    def __init__(self, status: int, text: str, content_type: str = TEXT, **headers: str) -> None:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.response = Response(status, f"{text}\n".encode(), content_type, named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +50,12 @@ class Files:
     Attributes:
         collected: The last checkpoint that was collected in this home; may be missing.
         refused: Folder of what contradicted the own node, as evidence.
+        published: Folder of successions that are handed out.
     """
 
     collected: Path
     refused: Path
+    published: Path
 
 
 class WitnessAnswers:
@@ -116,12 +89,13 @@ class WitnessAnswers:
             "/inclusion": ("GET", self._inclusion),
             "/fresh": ("GET", self._fresh),
         }
+        self._publications = Publications(files.published)
 
     def answer(self, request: Request) -> Response:
         """Answer one request; errors of ours become answers, and nothing is signed then."""
         try:
             return self._route(request)
-        except _Refused as refused:
+        except Refused as refused:
             return refused.response
         except (SourceError, ConflictError):
             return Response(503, b"not now: the node, the index or the memory of this witness does not answer\n")
@@ -130,14 +104,19 @@ class WitnessAnswers:
 
     def _route(self, request: Request) -> Response:
         path, _, query = request.target.partition("?")
-        if path not in self._routes:
-            raise _Refused(404, "no such place")
-        method, run = self._routes[path]
+        method, run = self._place(path)
         if request.method != method:
-            raise _Refused(405, f"only {method}", allow=method)
+            raise Refused(405, f"only {method}", allow=method)
         if (method == "GET" and request.body) or (method == "POST" and query):
-            raise _Refused(400, "a body or a query where none belongs")
+            raise Refused(400, "a body or a query where none belongs")
         return run(query, request.body)
+
+    def _place(self, path: str) -> tuple[str, Callable[[str, bytes], Response]]:
+        if path.startswith(SUCCESSION):
+            return "GET", lambda query, _: answer_succession(self._publications, path.removeprefix(SUCCESSION), query)
+        if path not in self._routes:
+            raise Refused(404, "no such place")
+        return self._routes[path]
 
     def _add_checkpoint(self, _query: str, body: bytes) -> Response:
         """Cosign what is submitted.
@@ -151,14 +130,14 @@ class WitnessAnswers:
 
         What contradicts the own node or the last signature is kept as evidence.
         """
-        request = _parse_request(body)  # 1
+        request = read_submission(body)  # 1
         self._verify_submitter(request.signed)  # 2
         if request.old > request.signed.checkpoint.size:  # 3
-            raise _Refused(400, "the old size is larger than that of the checkpoint")
+            raise Refused(400, "the old size is larger than that of the checkpoint")
         final = self._node.final_size()
         with self._witness.held() as held:
             if request.old != held.size:
-                raise _Refused(409, str(held.size), SIZE)
+                raise Refused(409, str(held.size), SIZE)
             self._verify_extends(request, held)  # 4
             self._verify_own(request.signed, final)  # 5
             line = held.extend(request.signed.checkpoint, request.path, int(self._clock())).line  # 6
@@ -166,35 +145,35 @@ class WitnessAnswers:
 
     def _verify_submitter(self, signed: SignedCheckpoint) -> None:
         if signed.checkpoint.origin != self._origin:
-            raise _Refused(404, "another log than the one that is witnessed here")
+            raise Refused(404, "another log than the one that is witnessed here")
         try:
             verify_cosignatures(signed, self._submitters(), 1)
         except VerificationError:
-            raise _Refused(403, "signed by no organisation of this consortium") from None
+            raise Refused(403, "signed by no organisation of this consortium") from None
 
     def _verify_extends(self, request: AddCheckpoint, held: Held) -> None:
         new, last = request.signed.checkpoint, held.last
         if last is None:
             if request.path:
-                raise _Refused(422, "a proof from nothing has no hashes")
+                raise Refused(422, "a proof from nothing has no hashes")
             return
         if last.size == new.size and last.root != new.root:
             self._keep(request.signed)
-            raise _Refused(409, "another root was signed at this size")
+            raise Refused(409, "another root was signed at this size")
         try:
             verify_consistency(last.size, new.size, last.root, new.root, request.path)
         except VerificationError:
-            raise _Refused(422, "the consistency proof does not verify") from None
+            raise Refused(422, "the consistency proof does not verify") from None
 
     def _verify_own(self, signed: SignedCheckpoint, final: int) -> None:
         size = signed.checkpoint.size
         if size > final:
-            raise _Refused(503, f"the node of this witness holds {final} blocks as final", retry_after="1")
+            raise Refused(503, f"the node of this witness holds {final} blocks as final", retry_after="1")
         with self._node.tree() as tree:
             own = root_of(tree, size)
         if own != signed.checkpoint.root:
             self._keep(signed)
-            raise _Refused(422, "the node of this witness holds other blocks")
+            raise Refused(422, "the node of this witness holds other blocks")
 
     def _keep(self, signed: SignedCheckpoint) -> None:
         """Keep what contradicts, once and not without end: a member signed it."""
@@ -206,7 +185,7 @@ class WitnessAnswers:
 
     def _checkpoint(self, query: str, _body: bytes) -> Response:
         """The last checkpoint that this home collected, else the last that this witness signed."""
-        _named(query)
+        read_query(query)
         path = self._files.collected
         if path.exists():
             collected = parse_checkpoint(path.read_bytes())
@@ -214,27 +193,27 @@ class WitnessAnswers:
                 return Response(200, collected.note.encode())
         note = self._witness.last_note()
         if note is None:
-            raise _Refused(404, "nothing was signed yet")
+            raise Refused(404, "nothing was signed yet")
         return Response(200, note.note.encode())
 
     def _consistency(self, query: str, _body: bytes) -> Response:
         """A consistency proof between two sizes of the own node's tree."""
-        old, new = (_size(text) for text in _named(query, "old", "new"))
+        old, new = (read_size(text) for text in read_query(query, "old", "new"))
         if not 0 < old <= new:
-            raise _Refused(400, "not 0 < old <= new")
+            raise Refused(400, "not 0 < old <= new")
         if new > self._node.final_size():
-            raise _Refused(404, "the node of this witness does not hold that many blocks as final")
+            raise Refused(404, "the node of this witness does not hold that many blocks as final")
         with self._node.tree() as tree:
             path = consistency_path(tree, old, new)
         return Response(200, encode_consistency_proof(ConsistencyProof(old, new, tuple(path))))
 
     def _inclusion(self, query: str, _body: bytes) -> Response:
         """The path of a block's hash in the own node's tree of a size."""
-        block, size = (_size(text) for text in _named(query, "block", "size"))
+        block, size = (read_size(text) for text in read_query(query, "block", "size"))
         if block >= size:
-            raise _Refused(400, "not block < size")
+            raise Refused(400, "not block < size")
         if size > self._node.final_size():
-            raise _Refused(404, "the node of this witness does not hold that many blocks as final")
+            raise Refused(404, "the node of this witness does not hold that many blocks as final")
         with self._node.tree() as tree:
             path = inclusion_path(tree, block, size)
         return Response(200, encode_inclusion_proof(InclusionProof(block, size, tuple(path))))
@@ -245,19 +224,15 @@ class WitnessAnswers:
         1. Where its last signature is not of now, it signs what its node holds as final by now, as ever.
         2. Its node still holds what it signed.
         """
-        (text,) = _named(query, "nonce")
-        try:
-            nonce = parse_nonce(text)
-        except MalformedError as error:
-            raise _Refused(400, str(error)) from None
+        nonce = read_nonce(query)
         with self._witness.held() as held:
             now = int(self._clock())
             self._renew(held, now)  # 1
             if held.last is None:
-                raise _Refused(404, "nothing was signed yet")
+                raise Refused(404, "nothing was signed yet")
             with self._node.tree() as tree:
                 if root_of(tree, held.size) != held.last.root:  # 2
-                    raise _Refused(503, "the node of this witness does not hold what was signed")
+                    raise Refused(503, "the node of this witness does not hold what was signed")
             return Response(200, held.refresh(nonce, now).note.encode())
 
     def _renew(self, held: Held, now: int) -> None:
@@ -272,29 +247,4 @@ class WitnessAnswers:
         try:
             held.extend(checkpoint, path, now)
         except ConsistencyError:
-            raise _Refused(503, "the node of this witness left the chain that was signed") from None
-
-
-def _parse_request(body: bytes) -> AddCheckpoint:
-    try:
-        request = parse_add_checkpoint(body)
-    except MalformedError as error:
-        raise _Refused(400, str(error)) from None
-    if request.signed.checkpoint.extensions or not request.signed.checkpoint.size:
-        raise _Refused(400, "a checkpoint with further lines, or of an empty tree")
-    return request
-
-
-def _named(query: str, *names: str) -> list[str]:
-    """The values of a query that has exactly these names, each once."""
-    given = dict(pair.partition("=")[::2] for pair in query.split("&")) if query else {}
-    if set(given) != set(names) or query.count("=") < len(names) or query.count("&") >= max(len(names), 1):
-        raise _Refused(400, f"the query has to have {' and '.join(names) or 'nothing'}, once each")
-    return [unquote(given[name]) for name in names]
-
-
-def _size(text: str) -> int:
-    try:
-        return parse_size(text, "size")
-    except MalformedError as error:
-        raise _Refused(400, str(error)) from None
+            raise Refused(503, "the node of this witness left the chain that was signed") from None

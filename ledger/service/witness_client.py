@@ -12,8 +12,8 @@ from ledger.errors import MalformedError, SignatureError, SourceError, TooLargeE
 from ledger.proof.checkpoint import SignedCheckpoint, parse_size, verify_cosignatures
 from ledger.proof.note import NoteSignature, parse_signature_lines
 from ledger.proof.tlog_text import AddCheckpoint, encode_add_checkpoint
-from ledger.service.witness_answers import SIZE
 from ledger.service.witness_peers import Peer, Said
+from ledger.service.witness_request import SIZE
 
 MAX_ANSWER_BYTES = 64 * 1024
 EXCHANGE_S = 5.0

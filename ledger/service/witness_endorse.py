@@ -95,7 +95,7 @@ def endorse(workspace: Workspace, old: Trust, statement: Succession, names: Sequ
         ConfigurationError: None of them is a witness of the old trust file, or has keys here.
         VinculumError: None of them signs: why the first one did not.
     """
-    chosen = _chosen(workspace, old, names)
+    chosen = chosen_witnesses(workspace, old, names)
     lines: list[NoteSignature] = []
     refused: dict[str, VinculumError] = {}
     for witness in chosen:
@@ -106,6 +106,18 @@ def endorse(workspace: Workspace, old: Trust, statement: Succession, names: Sequ
     if not lines:
         raise next(iter(refused.values()))
     return Endorsed(SignedSuccession(statement, tuple(lines)), refused)
+
+
+def chosen_witnesses(workspace: Workspace, old: Trust, names: Sequence[str]) -> list[Witness]:
+    """The witnesses of this home that a trust file pins: of these organisations, or all where none is named.
+
+    Raises: ConfigurationError, where there is none of them.
+    """
+    pinned = {key.public_key for key in known_lines(old).values()}
+    chosen = [one for one in witnesses_of(workspace, names) if one.public.public_key in pinned]
+    if not chosen:
+        raise ConfigurationError("none of these witnesses is one of the old trust file: no signature would count")
+    return chosen
 
 
 def combine(old: Trust, notes: Sequence[SignedSuccession]) -> Combined:
@@ -153,14 +165,6 @@ def _check_block(workspace: Workspace, new: Trust) -> None:
 def _check_code(workspace: Workspace, contract: TrustedContract) -> None:
     if keccak256(workspace.client.code(contract.address)) != contract.code_hash:
         raise ConsistencyError(f"the contract 0x{contract.address.hex()} of the new trust file has other code here")
-
-
-def _chosen(workspace: Workspace, old: Trust, names: Sequence[str]) -> list[Witness]:
-    pinned = {key.public_key for key in known_lines(old).values()}
-    chosen = [one for one in witnesses_of(workspace, names) if one.public.public_key in pinned]
-    if not chosen:
-        raise ConfigurationError("none of these witnesses is one of the old trust file: no signature would count")
-    return chosen
 
 
 def _fault(statement: Succession, key: VerifierKey, line: NoteSignature) -> str:

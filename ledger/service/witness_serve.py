@@ -19,6 +19,7 @@ from ledger.service.witness_answers import Files, WitnessAnswers
 from ledger.service.witness_node import FollowedNode, follow
 from ledger.service.witness_peers import load_peers
 from ledger.service.witness_promise import Witness
+from ledger.service.witness_publish import PUBLISHED
 from ledger.service.witness_server import HttpServer
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import Organisation
@@ -45,7 +46,7 @@ def witness_of(workspace: Workspace, name: str) -> Witness:
 def answers_of(workspace: Workspace, witness: Witness) -> WitnessAnswers:
     """What a witness of this home answers."""
     folder = workspace.home / FOLDER
-    files = Files(folder / LATEST, folder / REFUSED)
+    files = Files(folder / LATEST, folder / REFUSED, folder / PUBLISHED)
     submitters = _Submitters(workspace, witness.public)
     return WitnessAnswers(workspace.contracts.origin, witness, FollowedNode(workspace), submitters, files)
 

@@ -16,7 +16,7 @@ from http import HTTPStatus
 import h11
 
 from ledger.proof.tlog_text import MAX_REQUEST_BYTES
-from ledger.service.witness_answers import Request, Response
+from ledger.service.witness_request import Request, Response
 
 _CHUNK = 16 * 1024
 _LINGER_BYTES = 1024 * 1024

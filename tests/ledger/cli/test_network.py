@@ -33,7 +33,7 @@ COMMANDS = [
     *("validator list", "validator add", "validator remove", "log list", "log succeed", "log follow"),
     *("rotation begin", "rotation propose", "rotation sign", "rotation combine", "rotation publish", "rotation show"),
     *("witness serve", "witness list", "witness add", "witness remove", "witness collect"),
-    *("witness endorse", "witness combine"),
+    *("witness endorse", "witness combine", "witness publish"),
     *("gateway serve", "gateway status", "gateway reading"),
 ]
 

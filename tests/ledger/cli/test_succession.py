@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from light_node.cli.main import main as light
+from light_node.succession.published import parse_published
 from light_node.succession.statement import parse_succession, verify_succession
 from light_node.trust import Trust, TrustedContract, encode_trust, parse_trust
 from tests.ledger.cli.conftest import ORGANISATIONS, Ran, run
-from tests.light_node.succession.making import A
+from tests.light_node.succession.making import A, note
 
 pytestmark = pytest.mark.integration
 
@@ -121,6 +122,30 @@ def test_7_all_that_are_unlocked_sign_and_a_light_node_goes_on(files: Path) -> N
     assert light([*rotate, str(files / "both.note"), *node]) == 3
     assert light([*rotate, str(files / "out.note"), *node]) == 0
     assert light(["state", *node]) == 0
+
+
+def publish(files: Path, note: str, new: str = "new", old: str = "old") -> Ran:
+    words = ["--trust", files / f"{old}.json", "--successor", files / f"{new}.json"]
+    return run("witness", "publish", files / f"{note}.note", *words, "--json")
+
+
+def test_8_what_enough_signed_is_published_once_and_nothing_else(files: Path, home: Path) -> None:
+    folder = home / "witness" / "published"
+    assert publish(files, "both").code == 1
+    assert publish(files, "out", new="old").code == 1
+    assert publish(files, "out", old="new").code == 1
+    assert publish(files, "junk").code == 2
+    assert not folder.exists()
+    assert (publish(files, "out").json["added"], publish(files, "out").json["added"]) == (True, False)
+    (path,) = folder.glob("*.json")
+    assert path.stem == trust(files, "old").fingerprint().replace(" ", "")
+    assert parse_published(path.read_bytes()).successor == trust(files, "new")
+
+
+def test_8_of_another_chain_it_publishes_nothing(files: Path) -> None:
+    (files / "simulated.note").write_bytes(note(A, replace(A, maximum_age_seconds=1)))
+    ran = publish(files, "simulated", "simulated-too", "simulated")
+    assert (ran.code, "this home is of" in ran.out) == (1, True)
 
 
 def test_8_no_witness_signs_another_successor(files: Path) -> None:

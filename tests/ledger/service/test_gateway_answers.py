@@ -14,7 +14,7 @@ from ledger.proof.tlog_text import parse_consistency_proof
 from ledger.service import gateway_inbox
 from ledger.service.gateway_answers import RECEIPT_S, GatewayAnswers
 from ledger.service.gateway_inbox import Inbox, KeptReceipt, State
-from ledger.service.witness_answers import Request, Response
+from ledger.service.witness_request import Request, Response
 from light_node.edge.gateway_client import RECEIPT_TYPE
 from light_node.edge.statement import VerifiedStatement, digest_statement
 from tests.light_node.edge.making import KEY, LOG, OTHER_KEY, SUBJECT, chained, joined, leaves_of, signed, stated

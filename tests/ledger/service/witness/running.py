@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ledger.service.witness_answers import Request, Response
+from ledger.service.witness_request import Request, Response
 from ledger.service.witness_server import HttpServer, Limits
 
 

@@ -20,7 +20,8 @@ from ledger.proof.checkpoint import (
 )
 from ledger.proof.note import parse_signature_lines
 from ledger.proof.tlog_text import nonce_line
-from ledger.service.witness_answers import MAX_REFUSED_NOTES, RENEW_SECONDS, SIZE, Request, Response
+from ledger.service.witness_answers import MAX_REFUSED_NOTES, RENEW_SECONDS
+from ledger.service.witness_request import SIZE, Request, Response
 from tests.ledger.service.witness.world import (
     MEMBER,
     NOW,

@@ -21,10 +21,10 @@ from ledger.proof.checkpoint import (
 )
 from ledger.proof.merkle import consistency_path
 from ledger.proof.note import SigningKey
-from ledger.service.witness_answers import SIZE, Request, Response
 from ledger.service.witness_client import MAX_ANSWER_BYTES, Asked
 from ledger.service.witness_collect import Question, ask_all
 from ledger.service.witness_peers import Peer
+from ledger.service.witness_request import SIZE, Request, Response
 from tests.ledger.service.witness.running import Running
 from tests.ledger.service.witness.world import MEMBER, NOW, OWN, World, chain_of, checkpoint_of, tree_of
 

@@ -28,8 +28,8 @@ from ledger.proof.note import parse_signature_lines
 from ledger.proof.tlog_text import parse_consistency_proof
 from ledger.service.trust import make_trust
 from ledger.service.witness import FOLDER, latest_checkpoint, new_checkpoint
-from ledger.service.witness_answers import SIZE
 from ledger.service.witness_peers import load_report
+from ledger.service.witness_request import SIZE
 from ledger.service.workspace import Workspace
 from light_node.reanchor import Answer, reanchor, wanted_paths
 from light_node.trust_rules import WitnessRule

@@ -18,7 +18,8 @@ from ledger.proof.checkpoint import (
 )
 from ledger.proof.merkle import leaf_hash, root_of, verify_consistency, verify_inclusion
 from ledger.proof.tlog_text import nonce_line, parse_consistency_proof, parse_inclusion_proof
-from ledger.service.witness_answers import RENEW_SECONDS, Request
+from ledger.service.witness_answers import RENEW_SECONDS
+from ledger.service.witness_request import Request
 from tests.ledger.service.witness.world import MEMBER, NOW, ORIGIN, OWN, World, chain_of, checkpoint_of, tree_of
 
 CHAIN = chain_of(40)

@@ -12,7 +12,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from ledger.service.witness_answers import Request, Response
+from ledger.service.witness_request import Request, Response
 from ledger.service.witness_server import Limits
 from tests.ledger.service.witness.running import Running
 

@@ -11,8 +11,9 @@ from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, add_cosignatur
 from ledger.proof.merkle import MemoryTree, NodeReader, consistency_path, leaf_hash, root_of
 from ledger.proof.note import SigningKey
 from ledger.proof.tlog_text import AddCheckpoint, encode_add_checkpoint
-from ledger.service.witness_answers import Files, Request, Response, WitnessAnswers
+from ledger.service.witness_answers import Files, WitnessAnswers
 from ledger.service.witness_promise import Witness
+from ledger.service.witness_request import Request, Response
 from tests.simulator.chain import Simulator
 
 ORIGIN = "simulator.example/blocks"
@@ -87,7 +88,7 @@ class World:
 
     def start(self) -> WitnessAnswers:
         """As the process would start again."""
-        files = Files(self.folder / "checkpoint.note", self.folder / "refused")
+        files = Files(self.folder / "checkpoint.note", self.folder / "refused", self.folder / "published")
         return WitnessAnswers(ORIGIN, self.witness, self.node, lambda: [MEMBER.public], files, self.clock)
 
     def post(self, body: bytes, target: str = "/add-checkpoint") -> Response:
