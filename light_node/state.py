@@ -40,10 +40,16 @@ class StateFolder:
         self.folder = folder
 
     def make(self) -> None:
-        """Make the folder, for this user alone, where there is none."""
+        """Make the folder, for this user alone, where there is none.
+
+        Raises: ConfigurationError, where a file has its name.
+        """
         with files.disk_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (self.folder / FORKS).mkdir(exist_ok=True, mode=0o700)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                (self.folder / FORKS).mkdir(exist_ok=True, mode=0o700)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise ConfigurationError(f"{error.filename} is no folder") from None
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -118,14 +124,20 @@ class StateFolder:
     def read(self, name: str, most: int) -> bytes | None:
         """A file of the folder, or None where there is none.
 
-        Raises: MalformedError, where it is longer than ``most``.
+        Raises:
+            MalformedError: It is longer than ``most``, or no regular file.
+            ConfigurationError: The folder is none.
         """
         with files.disk_errors(self.folder):
             try:
-                with (self.folder / name).open("rb") as stream:
+                with files.open_regular(self.folder / name) as stream:
                     data = stream.read(most + 1)
             except FileNotFoundError:
                 return None
+            except NotADirectoryError:
+                raise ConfigurationError(f"{self.folder} is no folder") from None
+            except files.NotAFileError as error:
+                raise MalformedError(name, str(error.strerror)) from None
         if len(data) > most:
             raise MalformedError(name, f"over {most} bytes")
         return data

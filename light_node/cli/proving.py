@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ipfs.files import read_file, read_file_or_pipe
 from ledger.credential.jose import PublicKey, parse_jwk
 from ledger.event import Json
 from ledger.proof.checkpoint import SignedCheckpoint, parse_checkpoint
 from ledger.proof.note import MAX_NOTE_BYTES
 from ledger.strict_json import parse_json
-from light_node.cli.files import read_limited, read_path
 from light_node.cli.output import Output
-from light_node.cli.verifying import add_question, judge_file
+from light_node.cli.verifying import add_question, judge_file, read_path
 from light_node.describe import describe, to_json
 from light_node.log_growth import parse_log_key, verify_growth
 from light_node.verdict import Outcome, time_text
@@ -45,7 +45,7 @@ def _reading(chosen: argparse.Namespace, output: Output) -> int:
     from light_node.attested_reading import Ground, verify_attested_reading  # noqa: PLC0415 - who verifies needs no edge
     from light_node.edge.reading_proof import MAX_BYTES, parse_proof  # noqa: PLC0415
 
-    proof = parse_proof(read_limited(chosen.proof, MAX_BYTES, "proof of a reading"))
+    proof = parse_proof(read_file_or_pipe(chosen.proof, MAX_BYTES, "proof of a reading"))
     key = _device_key(chosen.device_key)
     judged = judge_file(chosen)
     verdict = judged.verdict
@@ -109,7 +109,7 @@ def _voucher_text(found: AttestedReading) -> str:
 
 
 def _device_key(path: Path | None) -> PublicKey | None:
-    return None if path is None else parse_jwk(parse_json(read_limited(path, MAX_JWK_BYTES, "JWK"), what="JWK"))
+    return None if path is None else parse_jwk(parse_json(read_file(path, MAX_JWK_BYTES, "JWK"), what="JWK"))
 
 
 def _grew(chosen: argparse.Namespace, output: Output) -> int:
@@ -122,4 +122,4 @@ def _grew(chosen: argparse.Namespace, output: Output) -> int:
 
 
 def _checkpoint(path: Path) -> SignedCheckpoint:
-    return parse_checkpoint(read_limited(path, MAX_NOTE_BYTES, "checkpoint"))
+    return parse_checkpoint(read_file_or_pipe(path, MAX_NOTE_BYTES, "checkpoint"))

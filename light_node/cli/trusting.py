@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ipfs.files import read_file, read_file_or_pipe
 from ledger.errors import ConfigurationError, UntrustedError
 from ledger.event import Json
 from ledger.proof.evidence_fields import encode_hexadecimal
 from light_node.anchoring import anchor_anew
-from light_node.cli.files import read_limited
 from light_node.cli.output import Output
 from light_node.http_source import HttpSource
 from light_node.memory import Memory
@@ -107,11 +107,11 @@ def _succession(chosen: argparse.Namespace, output: Output) -> int:
 
 
 def _read_succession(path: Path) -> SignedSuccession:
-    return parse_succession(read_limited(path, MAX_NOTE_BYTES, "succession"))
+    return parse_succession(read_file_or_pipe(path, MAX_NOTE_BYTES, "succession"))
 
 
 def _compared(chosen: argparse.Namespace) -> Trust:
-    trust = parse_trust(read_limited(chosen.file, MAX_BYTES, "trust file"))
+    trust = parse_trust(read_file(chosen.file, MAX_BYTES, "trust file"))
     if "".join(chosen.fingerprint.lower().split()) != trust.fingerprint().replace(" ", ""):
         raise UntrustedError(f"its fingerprint is {trust.fingerprint()}, not the one that you were told")
     return trust
@@ -129,7 +129,7 @@ def _say_pinned(output: Output, state: StateFolder, trust: Trust, witnesses: Seq
 def _named(chosen: argparse.Namespace) -> Trust:
     if chosen.file is None:
         return StateFolder(chosen.home).trust()
-    return parse_trust(read_limited(chosen.file, MAX_BYTES, "trust file"))
+    return parse_trust(read_file(chosen.file, MAX_BYTES, "trust file"))
 
 
 def _show(chosen: argparse.Namespace, output: Output) -> int:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ipfs.files import read_file, read_file_or_pipe
 from ledger.errors import ConfigurationError, MalformedError, VinculumError
 from ledger.event import AssetReference, AssetType, Json
 from ledger.identifiers import Identifier, parse_identifier
 from ledger.proof.evidence import MAX_BYTES, parse_evidence
-from light_node.cli.files import read_limited, read_path
+from ledger.proof.tlog_text import MAX_PROOF_BYTES, parse_consistency_proof
 from light_node.cli.output import Output
 from light_node.describe import describe, to_json
 from light_node.judgement import judge
@@ -61,13 +62,13 @@ def _verify(chosen: argparse.Namespace, output: Output) -> int:
 
 def judge_file(chosen: argparse.Namespace) -> Judged:
     """Judge the file that is named, by a trust file alone or by the node that remembers."""
-    data = read_limited(chosen.file, MAX_BYTES, "evidence")
+    data = read_file_or_pipe(chosen.file, MAX_BYTES, "evidence")
     check_density(data, "evidence")
     return _stateless(chosen, data) if chosen.trust is not None else _remembering(chosen, data)
 
 
 def _stateless(chosen: argparse.Namespace, data: bytes) -> Judged:
-    trust = parse_trust(read_limited(chosen.trust, MAX_TRUST_BYTES, "trust file"))
+    trust = parse_trust(read_file(chosen.trust, MAX_TRUST_BYTES, "trust file"))
     asset, now, progress = _asset(data, chosen.asset), int(time.time()), Progress()
     verdict = judge(data, trust, now=now, asset=asset, identity_required=not chosen.public, progress=progress)
     return Judged(verdict, None, trust, progress.header)
@@ -76,9 +77,10 @@ def _stateless(chosen: argparse.Namespace, data: bytes) -> Judged:
 def _remembering(chosen: argparse.Namespace, data: bytes) -> Judged:
     state = StateFolder(chosen.home)
     sources = _sources(chosen.source)
+    given = None if chosen.consistency is None else read_path(chosen.consistency)
     with state.alone():
         node = LightNode(state)
-        path = _path_of(node, data, sources) if chosen.consistency is None else read_path(chosen.consistency)
+        path = _path_of(node, data, sources) if given is None else given
         return node.judge(
             data,
             now=int(time.time()),
@@ -96,6 +98,14 @@ def _path_of(node: LightNode, data: bytes, sources: Sequence[HttpSource]) -> tup
     from light_node.anchoring import fetch_path  # noqa: PLC0415 - who asks nobody does without what asks
 
     return fetch_path(sources, *sizes)
+
+
+def read_path(path: Path) -> tuple[bytes, ...]:
+    """Read a consistency proof as a witness gives it; what it proves, the two roots decide.
+
+    Raises: ConfigurationError, MalformedError, SourceTimeoutError.
+    """
+    return parse_consistency_proof(read_file_or_pipe(path, MAX_PROOF_BYTES, "consistency proof")).path
 
 
 def _sources(urls: Sequence[str]) -> list[HttpSource]:

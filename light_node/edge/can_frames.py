@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from ipfs.files import open_regular
 from ledger.errors import MalformedError, UnreachableError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class CandumpLog:
         Raises: UnreachableError.
         """
         try:
-            self._file = path.open("rb")
+            self._file = open_regular(path)
             first = self._file.readline(MAX_LINE_BYTES)
             self._file.seek(0)
         except OSError as error:

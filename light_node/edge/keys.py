@@ -10,6 +10,7 @@ from typing import Protocol
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
+from ipfs.files import open_regular
 from ledger.credential.jose import Algorithm, PublicKey, Random, SigningKey, generate_private_key, sign, signing_key
 from ledger.errors import ConfigurationError, MalformedError
 
@@ -76,7 +77,7 @@ def load_key_file(path: Path) -> FileSigner:
         may read or write it.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             _check_mode(path, os.fstat(file.fileno()))
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
@@ -91,8 +92,6 @@ def load_key_file(path: Path) -> FileSigner:
 
 
 def _check_mode(path: Path, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise ConfigurationError(f"key file {path.name}: not a regular file")
     if stat.S_IMODE(status.st_mode) & 0o077:
         mode = f"{stat.S_IMODE(status.st_mode):03o}"
         raise ConfigurationError(f"key file {path.name}: mode {mode} lets others at it; chmod 600")

@@ -8,9 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from ipfs.files import read_file
 from ledger.errors import ConfigurationError, MalformedError, UnreachableError
 from light_node.edge.keys import DeviceSigner, create_key_file, load_key_file
-from light_node.edge.settings import read_limited
 from light_node.edge.source import Source
 
 MAX_PIN_BYTES = 256
@@ -24,7 +24,7 @@ def open_signer(key: Mapping[str, str]) -> Iterator[DeviceSigner]:
     Args:
         key: ``file``, or ``library``, ``token``, ``label`` and ``pin_file``.
 
-    Raises: ConfigurationError, UnreachableError.
+    Raises: ConfigurationError, MalformedError, UnreachableError.
     """
     if "file" in key:
         yield load_key_file(Path(key["file"]))
@@ -59,7 +59,7 @@ def open_can(
     """
     signals, frames = (_extra("can", f"light_node.edge.can_{part}") for part in ("signals", "frames"))
     try:
-        decoder = signals.parse_signals(*(read_limited(path, MAX_TABLE_BYTES) for path in tables))
+        decoder = signals.parse_signals(*(read_file(path, MAX_TABLE_BYTES, "table") for path in tables))
     except MalformedError as error:
         raise ConfigurationError(str(error)) from None
     if log is not None:
@@ -85,7 +85,7 @@ def _bus(name: str) -> Iterator[object]:
 
 
 def _place(hardware: ModuleType, key: Mapping[str, str]) -> object:
-    pin = read_limited(Path(key["pin_file"]), MAX_PIN_BYTES).decode("utf-8", "replace").strip()
+    pin = read_file(Path(key["pin_file"]), MAX_PIN_BYTES, "file of a PIN").decode("utf-8", "replace").strip()
     return hardware.HardwareKey(key["library"], key["token"], key["label"], pin)
 
 

@@ -37,15 +37,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ipfs.files import read_file
 from ledger.credential.binding import log_name
 from ledger.errors import ConfigurationError, MalformedError
 from ledger.event import AssetType
 from light_node.edge.attester import EdgeAsset
 from light_node.edge.batch import BatchLimits
+from light_node.edge.limits import MAX_BYTES as MAX_LIMITS_BYTES
 from light_node.edge.limits import MICROSECONDS, Limits, default_limits, parse_limits
 from light_node.edge.queue import QueueLimits
 from light_node.node import known_trust
 from light_node.state import StateFolder
+from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES
 from light_node.trust import Trust, parse_trust
 
 HOME = ".vinculum-light"
@@ -92,7 +95,7 @@ def load_settings(path: Path) -> Settings:
     Raises: ConfigurationError, with the place.
     """
     try:
-        table = tomllib.loads(read_limited(path).decode("utf-8"))
+        table = tomllib.loads(read_file(path, MAX_BYTES, "settings").decode("utf-8"))
         return _settings(table, path.resolve().parent)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path.name} is not TOML: {error}") from None
@@ -100,25 +103,12 @@ def load_settings(path: Path) -> Settings:
         raise ConfigurationError(f"{path.name}: {error}") from None
 
 
-def read_limited(path: Path, most: int = MAX_BYTES) -> bytes:
-    """Read a small file.
-
-    Raises: ConfigurationError, where it cannot be read or is too long.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(most + 1)
-    except OSError as error:
-        raise ConfigurationError(f"{path.name}: {error.strerror}") from None
-    if len(data) > most:
-        raise ConfigurationError(f"{path.name}: longer than {most} bytes")
-    return data
-
-
 def _settings(table: Mapping[str, object], folder: Path) -> Settings:
     _members(table, _TOP, "")
     home = folder / (_text(table, "home", "") if "home" in table else HOME)
-    trust = known_trust(StateFolder(home)) or parse_trust(read_limited(folder / _text(table, "trust", "")))
+    trust = known_trust(StateFolder(home)) or parse_trust(
+        read_file(folder / _text(table, "trust", ""), MAX_TRUST_BYTES, "trust file")
+    )
     limits = _members(table.get("limits", {}), frozenset({"table", "queue_readings", "queue_bytes"}), "/limits")
     batches = _members(table.get("batches", {}), frozenset({"readings", "bytes", "age_seconds"}), "/batches")
     usual, most = BatchLimits(), QueueLimits()
@@ -136,7 +126,7 @@ def _settings(table: Mapping[str, object], folder: Path) -> Settings:
             _number(batches, "bytes", "/batches", usual.byte_count),
             _number(batches, "age_seconds", "/batches", usual.age_us // MICROSECONDS) * MICROSECONDS,
         ),
-        limits=parse_limits(read_limited(folder / _text(limits, "table", "/limits")))
+        limits=parse_limits(read_file(folder / _text(limits, "table", "/limits"), MAX_LIMITS_BYTES, "limits"))
         if "table" in limits
         else default_limits(),
         queue_limits=QueueLimits(

@@ -38,11 +38,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ipfs.files import read_file
 from ledger.errors import ConfigurationError, MalformedError, VinculumError
 from ledger.event import AssetType
 from ledger.identifiers import parse_identifier
 from ledger.proof.evidence import MAX_BYTES as MAX_EVIDENCE_BYTES
-from light_node.cli.files import read_limited
 from light_node.http_source import HttpSource
 from light_node.run.fields import MOST_S, Fields, members, tables
 from light_node.sources.files import FileSource
@@ -118,7 +118,7 @@ def load_settings(path: Path) -> Settings:
     Raises: ConfigurationError, with the place.
     """
     try:
-        text = read_limited(path, MAX_BYTES, "settings").decode("utf-8")
+        text = read_file(path, MAX_BYTES, "settings").decode("utf-8")
         return parse_settings(tomllib.loads(text), path.resolve().parent)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path.name} is not TOML: {error}") from None
@@ -181,7 +181,7 @@ def _open(source: SourceSettings, settings: Settings, trust: Trust) -> EvidenceS
     if source.kind == "http":
         return HttpEvidenceSource(source.name, source.place, settings.web)
     rpc = JsonRpc(settings.web.server(source.place, source.name), settings.limits.answer_s, settings.web.answer_bytes)
-    rotations = tuple(read_limited(path, MAX_ROTATION_BYTES, "rotation") for path in source.rotations)
+    rotations = tuple(read_file(path, MAX_ROTATION_BYTES, "rotation") for path in source.rotations)
     node = RpcSource(rpc, trust, first_block=source.first_block, rotations=rotations)
     node.follow((one.subject, one.asset_type) for one in settings.assets if one.subject is not None)
     return node

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ipfs.files import open_regular
 from ledger.errors import MissingError, TooLargeError, UnreachableError
 from ledger.proof.evidence import MAX_BYTES
 from light_node.sources.port import Hint, Wanted
@@ -21,7 +22,7 @@ class FileSource:
         """As the port says."""
         for path in self._candidates(wanted):
             try:
-                with path.open("rb") as stream:
+                with open_regular(path) as stream:
                     data = stream.read(MAX_BYTES + 1)
             except (FileNotFoundError, NotADirectoryError):
                 continue

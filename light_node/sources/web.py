@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from ipfs.files import open_regular
 from ledger.errors import ConfigurationError
 from ledger.proof.evidence import MAX_BYTES
 from light_node.http_source import HttpSource
@@ -43,7 +44,8 @@ class Web:
         from ssl import SSLError, create_default_context  # noqa: PLC0415 - 3 MiB that plain HTTP does without
 
         try:
-            context = create_default_context(cafile=self.authorities)
+            with open_regular(self.authorities):  # of a pipe OpenSSL would wait for the other end
+                context = create_default_context(cafile=self.authorities)
         except (OSError, SSLError) as error:
             raise ConfigurationError(f"{self.authorities}: {error.strerror or error}") from None
         return HttpSource(url, timeout_s=self.timeout_s, context=context)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.errors import ConfigurationError, SourceError, SourceTimeoutError
+from ledger.errors import ConfigurationError, MalformedError, SourceTimeoutError
 from ledger.proof.evidence import encode_evidence
 from light_node import state as states
 from light_node.state import StateFolder
@@ -76,10 +76,10 @@ def test_a_link_in_the_place_of_a_file_is_replaced_and_nothing_is_written_where_
 
 
 @pytest.mark.parametrize("name", ["trust.json", "head.json", "follow.json"])
-def test_a_folder_in_the_place_of_a_file_is_an_error_of_ours(folder: StateFolder, name: str) -> None:
+def test_a_folder_in_the_place_of_a_file_is_damage(folder: StateFolder, name: str) -> None:
     (folder.folder / name).unlink(missing_ok=True)
     (folder.folder / name).mkdir()
-    with pytest.raises(SourceError):
+    with pytest.raises(MalformedError, match="not a regular file"):
         {"trust.json": folder.trust, "head.json": folder.memory, "follow.json": folder.followed}[name]()
 
 
