@@ -11,8 +11,9 @@ from typing import Annotated
 
 import typer
 
+from ipfs.files import open_regular, read_file, read_file_or_pipe
 from ledger.cli.app import EXIT_DONE, EXIT_REFUSED, command, frame_of
-from ledger.cli.options import TrustFile, canonical, read_limited
+from ledger.cli.options import TrustFile, canonical
 from ledger.cli.output import Output, counted, utc
 from ledger.errors import ConfigurationError, IdentityError, MalformedError, VinculumError
 from ledger.event import AssetReference
@@ -57,10 +58,8 @@ def verify(
     nothing here and now.
     """
     output = frame_of(context).output
-    believed = parse_trust(read_limited(trust, MAX_TRUST_BYTES, "trust file"))
-    with file.open("rb") as stream:
-        is_bag = stream.read(len(ZIP_START)) == ZIP_START
-    verify_it = _verify_bag if is_bag else _verify_file
+    believed = parse_trust(read_file(trust, MAX_TRUST_BYTES, "trust file"))
+    verify_it = _verify_bag if _is_bag(file) else _verify_file
     raise typer.Exit(verify_it(output, file, believed, asset))
 
 
@@ -133,9 +132,17 @@ def _audit_lines(report: AuditReport) -> Iterator[str]:
     yield "nothing differs" if report.clean else f"{report.errors} differences are errors"
 
 
+def _is_bag(file: Path) -> bool:
+    """Whether a file begins as a bag does; evidence may come through a pipe, of which nothing is to be lost."""
+    if not file.is_file():
+        return False
+    with open_regular(file) as stream:
+        return stream.read(len(ZIP_START)) == ZIP_START
+
+
 def _verify_file(output: Output, file: Path, trust: Trust, asset: str | None) -> int:
     try:
-        data = read_limited(file, MAX_BYTES, "evidence")
+        data = read_file_or_pipe(file, MAX_BYTES, "evidence")
     except MalformedError:
         data = b""
     wanted = None if asset is None else _reference(data, asset)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ipfs.files import read_file_or_pipe
 from ledger.cli.app import command, frame_of, group
-from ledger.cli.options import As, Asset, To, find_asset, read_address, read_limited
+from ledger.cli.options import As, Asset, To, find_asset, read_address
 from ledger.proof.evidence import MAX_BYTES as MAX_EVIDENCE_BYTES
 from ledger.service.files import write_durably
 from ledger.service.gateway_inbox import Inbox
@@ -87,7 +88,7 @@ def prove_reading(
     Goes with the evidence, whose block the device's key is proven at; `vinculum-light reading` verifies both.
     """
     frame = frame_of(context)
-    data = read_limited(evidence, MAX_EVIDENCE_BYTES, "evidence")
+    data = read_file_or_pipe(evidence, MAX_EVIDENCE_BYTES, "evidence")
     with frame.workspace() as workspace:
         proof = prove_attested_reading(workspace, find_asset(workspace, asset), event, reading, data)
     encoded = encode_proof(proof)

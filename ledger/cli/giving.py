@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
+from ipfs.files import read_file
 from ledger.access import Tier
 from ledger.cli.app import Frame, command, frame_of, group
-from ledger.cli.options import READER_TIERS, As, Asset, ReaderTier, find_asset, read_limited, read_moment
+from ledger.cli.options import READER_TIERS, As, Asset, ReaderTier, find_asset, read_moment
 from ledger.cli.output import counted
 from ledger.credential.grant_format import Policy
 from ledger.errors import ConfigurationError
@@ -217,4 +218,4 @@ def _say(frame: Frame, target: Path, value: Mapping[str, object], text: str) -> 
 
 
 def _read_trust(file: Path) -> Trust:
-    return parse_trust(read_limited(file, MAX_TRUST_BYTES, "trust file"))
+    return parse_trust(read_file(file, MAX_TRUST_BYTES, "trust file"))

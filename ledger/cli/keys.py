@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from ipfs.files import read_file_or_pipe
 from ledger.cli.app import command, frame_of, group
 from ledger.cli.council import tell
-from ledger.cli.options import read_limited, read_moment
+from ledger.cli.options import read_moment
 from ledger.cli.output import utc
 from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.credential.jose import parse_jwk
@@ -63,7 +64,7 @@ def add_key(
 ) -> None:
     """Publish another public key of an organisation: a hardware module's, or a device's. Valid from now on."""
     frame = frame_of(context)
-    key = parse_jwk(parse_json(read_limited(jwk, MAX_JWK_BYTES, "JWK"), what="JWK"))
+    key = parse_jwk(parse_json(read_file_or_pipe(jwk, MAX_JWK_BYTES, "JWK"), what="JWK"))
     with frame.workspace() as workspace:
         add_issuer_key(workspace, name, key, DEVICE_KEY if device else 0)
     frame.output.result({"thumbprint": key.thumbprint}, f"key {key.thumbprint.hex()} is valid from now on")

@@ -67,18 +67,6 @@ def read_moment(text: str) -> datetime:
     raise ConfigurationError(f"{text!r} is no time with its zone, such as 2026-07-22T06:45:00+02:00")
 
 
-def read_limited(path: Path, limit: int, what: str) -> bytes:
-    """Read a file of at most ``limit`` bytes.
-
-    Raises: MalformedError, where it is larger.
-    """
-    with path.open("rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise MalformedError(what, f"more than {limit} bytes")
-    return data
-
-
 def read_address(text: str) -> tuple[str, int]:
     """Read ``host:port``, an IPv6 host in brackets.
 

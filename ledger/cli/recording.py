@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
+from ipfs.files import read_file_or_pipe
 from ledger.cli.app import EXIT_DONE, EXIT_REFUSED, Frame, command, frame_of
-from ledger.cli.options import As, To, read_limited
+from ledger.cli.options import As, To
 from ledger.cli.output import Output, counted
 from ledger.errors import ConfigurationError, MalformedError, SourceError
 from ledger.event import Json
@@ -125,7 +126,7 @@ def ingest_documents(  # noqa: PLR0913 - one parameter an option
     started again: what was recorded is recognised and not recorded twice.
     """
     sources, any_order = find_sources(paths, tables=mapping is not None)
-    columns = None if mapping is None else read_limited(mapping, MAX_MAPPING_BYTES, "CSV mapping")
+    columns = None if mapping is None else read_file_or_pipe(mapping, MAX_MAPPING_BYTES, "CSV mapping")
     choice = Choice(columns, maker, dry_run, keep_going, any_order)
     _take(frame_of(context), organisation, sources, choice, to or [], result)
 

@@ -10,8 +10,8 @@ from typing import Annotated
 import coincurve
 import typer
 
+from ipfs.files import read_file, read_file_or_pipe
 from ledger.cli.app import Frame, command, frame_of, group
-from ledger.cli.options import read_limited
 from ledger.cli.output import counted, short
 from ledger.errors import ConfigurationError, VerificationError
 from ledger.service.files import write_durably
@@ -222,16 +222,17 @@ def _addresses(texts: Sequence[str] | None) -> list[bytes]:
 
 
 def _rotation(file: Path) -> Rotation:
-    return parse_rotation(read_limited(file, MAX_BYTES, "rotation of validators"))
+    return parse_rotation(read_file_or_pipe(file, MAX_BYTES, "rotation of validators"))
 
 
 def _trust(file: Path) -> Trust:
-    return parse_trust(read_limited(file, MAX_TRUST_BYTES, "trust file"))
+    return parse_trust(read_file(file, MAX_TRUST_BYTES, "trust file"))
 
 
 def _key(file: Path) -> coincurve.PrivateKey:
     """The key as engines keep it; what is in the file is never said."""
-    text = read_limited(file, MAX_KEY_BYTES, "validator's key").decode("ascii", "replace").strip().removeprefix("0x")
+    data = read_file_or_pipe(file, MAX_KEY_BYTES, "validator's key")
+    text = data.decode("ascii", "replace").strip().removeprefix("0x")
     try:
         if re.fullmatch("[0-9a-fA-F]{64}", text):
             return coincurve.PrivateKey(bytes.fromhex(text))

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ipfs.files import read_file, read_file_or_pipe
 from ledger.cli.app import EXIT_DONE, EXIT_REFUSED, EXIT_UNDETERMINED, command, frame_of
-from ledger.cli.options import read_limited
 from ledger.cli.witness import witness_app
 from ledger.errors import ConfigurationError
 from ledger.service.files import write_durably
@@ -95,7 +95,7 @@ def combine_notes(
     """
     frame, old = frame_of(context), _read_trust(trust)
     _check_target(target)
-    found = combine(old, [parse_succession(read_limited(one, MAX_NOTE_BYTES, "succession")) for one in notes])
+    found = combine(old, [parse_succession(read_file_or_pipe(one, MAX_NOTE_BYTES, "succession")) for one in notes])
     write_durably(target, encode_succession(found.note))
     left_out = [{"name": name, "reason": reason} for name, reason in found.left_out]
     lines = [f"{target}: {_signed_by(old, found.note)}"]
@@ -116,7 +116,7 @@ def publish_succession(
     trust file is kept beside the first, as evidence that readers get too, and ends with 1.
     """
     frame, old, new = frame_of(context), _read_trust(trust), _read_trust(successor)
-    signed = parse_succession(read_limited(note, MAX_NOTE_BYTES, "succession"))
+    signed = parse_succession(read_file_or_pipe(note, MAX_NOTE_BYTES, "succession"))
     with frame.workspace() as workspace:
         added = publish(workspace, workspace.home / FOLDER / PUBLISHED, old, new, signed)
     statement = signed.statement
@@ -126,7 +126,7 @@ def publish_succession(
 
 
 def _read_trust(file: Path) -> Trust:
-    return parse_trust(read_limited(file, MAX_TRUST_BYTES, "trust file"))
+    return parse_trust(read_file(file, MAX_TRUST_BYTES, "trust file"))
 
 
 def _check_target(target: Path) -> None:
