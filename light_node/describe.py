@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 
 from ledger.event import Json
 from ledger.proof.evidence_fields import encode_hexadecimal
@@ -32,6 +33,25 @@ def visible(line: str) -> str:
     return "".join(
         character.encode("unicode_escape").decode() if _is_hidden(character) else character for character in line
     )
+
+
+def ascii_json(
+    value: object,
+    *,
+    indent: int | None = None,
+    sort_keys: bool = False,
+    default: Callable[[object], object] | None = None,
+) -> str:
+    """One JSON value in ASCII, which any stream can carry; a path that is no text has ``?`` in the place of a byte.
+
+    Args:
+        value: Of JSON, or of what ``default`` brings into it.
+        indent: As ``json.dumps``; as are the two after it.
+        sort_keys: Names in order.
+        default: Gives JSON for what is none.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent, sort_keys=sort_keys, default=default)
+    return text if text.isascii() else json.dumps(json.loads(text.encode("utf-8", "replace")), indent=indent)
 
 
 def _is_hidden(character: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from light_node.describe import visible
+from light_node.describe import ascii_json, visible
 
 
 class ReaderGoneError(Exception):
@@ -40,7 +39,7 @@ class Output:
         Whatever has untrusted words in it is handed over line by line: they can add none of their own then.
         """
         if self.as_json:
-            _write(_json(value) + "\n")
+            _write(ascii_json(value, indent=2, default=_encode) + "\n")
         elif text is not None:
             shown = _visible(text) if isinstance(text, str) else "\n".join(map(visible, text))
             self.people.print(Text(shown))
@@ -76,14 +75,6 @@ class Output:
         with Progress(*columns, console=self.errors, disable=not shown, transient=True) as bar:
             bar.add_task(what, total=total)
             yield bar
-
-
-def _json(value: Any) -> str:
-    """JSON in ASCII, whatever a stream can carry; a path that is no text has ``?`` in the place of a byte."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=_encode)
-    if text.isascii():
-        return text
-    return json.dumps(json.loads(text.encode("utf-8", "replace")), indent=2)
 
 
 def _write(text: str) -> None:

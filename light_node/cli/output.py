@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TextIO
 
 from ledger.errors import VinculumError
 from ledger.event import Json
-from light_node.describe import visible
+from light_node.describe import ascii_json, visible
 
 
 class Output:
@@ -21,7 +20,7 @@ class Output:
     def result(self, value: Json, text: str) -> None:
         """Say the answer."""
         told = "\n".join(map(visible, text.rstrip("\n").split("\n")))
-        _write(sys.stdout, json_line(value) if self._as_json else told)
+        _write(sys.stdout, ascii_json(value, sort_keys=True) if self._as_json else told)
 
     def done(self, value: Json, text: str = "") -> None:
         """Say what was done: for machines it is the answer, for people a line beside it, where there is one."""
@@ -40,12 +39,6 @@ class Output:
         if self._as_json:
             self.result({"error": name, "message": text}, "")
         self.warn(f"{name}: {text}")
-
-
-def json_line(value: Json) -> str:
-    """One JSON value in ASCII, whatever a stream can carry; a path that is no text has ``?`` in the place of a byte."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return text if text.isascii() else json.dumps(json.loads(text.encode("utf-8", "replace")))
 
 
 def _write(stream: TextIO | None, text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from ledger.event import Json
 from light_node.back_off import BackOff
 from light_node.cli.arguments import Parser, asks_for_json
 from light_node.cli.output import Output
+from light_node.describe import ascii_json
 from light_node.edge.attester import Attester
 from light_node.edge.device_memory import DeviceMemory, open_folder
 from light_node.edge.gateway_client import HttpGateway
@@ -154,4 +154,4 @@ def _source(chosen: argparse.Namespace, settings: Settings, on_refused: Callable
 
 def _show(output: Output, value: dict[str, Json]) -> None:
     """A value that is JSON for people too, on several lines."""
-    output.result(value, json.dumps(value, indent=2))
+    output.result(value, ascii_json(value, indent=2))

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from ledger.strict_json import canonical_json
-from light_node.describe import describe, to_json, visible
+from light_node.describe import ascii_json, describe, to_json, visible
 from light_node.verdict import Outcome, time_text
 from tests.light_node.judging import judged
 from tests.simulator.chain import DAY
@@ -121,3 +121,19 @@ def test_what_hides_or_turns_words_is_shown_as_what_it_is(point: int) -> None:
 @pytest.mark.parametrize("words", ["Müller & Söhne", "Łódź", "比亚迪", "Ελλάς", "شركة", "so…", "😀"])
 def test_words_of_any_language_stay_as_they_are(words: str) -> None:
     assert visible(words) == words
+
+
+@pytest.mark.parametrize("text", ["\u00e9", "\u202e", "\U0001f600", "\udcff", "a\ud800b", "\x1b[2J", "\u2028"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_json_is_ascii_and_its_texts_are_text(text: str, indent: int | None) -> None:
+    told = ascii_json({text: [text]}, indent=indent)
+    assert told.isascii()
+    assert "\x1b" not in told
+    ((name, [value]),) = json.loads(told).items()
+    assert name == value == text.encode("utf-8", "replace").decode()
+
+
+def test_json_of_what_is_none_is_asked_for_and_else_refused() -> None:
+    assert ascii_json({"b": b"\x01", "a": 1}, sort_keys=True, default=lambda one: "0x01") == '{"a": 1, "b": "0x01"}'
+    with pytest.raises(TypeError):
+        ascii_json(b"\x01")
