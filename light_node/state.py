@@ -6,6 +6,7 @@
       trust.json      pinned by a person, after comparing its fingerprint, or by a succession
       lineage.json    trust files before it, and successions; written before ``trust.json``; see ``succession``
       head.json       see ``light_node.memory``; replaced as a whole, flushed before anybody is told
+      successor.*     a trust file that may take its place, for a person; see ``succession.offers``
       follow.json     what ``vinculum-light run`` told last; see ``light_node.run.record``
       forks/*.json    heads, or successions (``succession-*``), that contradict each other, with both sets of
                       signatures; never removed here

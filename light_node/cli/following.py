@@ -62,7 +62,7 @@ def _health(chosen: argparse.Namespace, output: Output) -> int:
     settings = load_settings(chosen.config)
     health = _read(_state(chosen, settings), settings) if settings.listen is None else _asked(settings)
     value = health.value()
-    output.result(value, "\n".join((str(value["health"]), *(f"  {reason}" for reason in health.reasons))))
+    output.result(value, "\n".join((str(value["health"]), *(f"  {one}" for one in (*health.reasons, *health.notices)))))
     return health.exit_code
 
 

@@ -31,6 +31,10 @@ METRICS: Mapping[str, Metric] = {
     "last_round_time_seconds": Metric(GAUGE, "When all assets were last asked for, since the epoch."),
     "rounds_total": Metric(COUNTER, "Rounds that were finished."),
     "forks": Metric(GAUGE, "Pairs of signed heads or successions that contradict each other, kept in the state."),
+    "succession_available": Metric(
+        GAUGE, "Whether the pinned trust file has a verified successor that is not taken yet: 1 or 0."
+    ),
+    "rotations_total": Metric(COUNTER, "Trust files that were put in place by a succession."),
     "verdicts_total": Metric(COUNTER, "Evidence files that were judged, by outcome.", ("outcome",)),
     "changes_total": Metric(COUNTER, "Changes that were told, by what changed.", ("change",)),
     "asset_verified": Metric(GAUGE, "Whether the asset is verified now: 1 or 0.", ("asset",)),

@@ -17,6 +17,7 @@ from light_node.run.health import Health
 from light_node.run.patience import Patience
 from light_node.run.renewal import Renewal
 from light_node.run.settings import Settings, open_sources, open_witnesses
+from light_node.run.successions import Successions
 from light_node.run.telling import Teller
 from light_node.run.watch import Watch
 from light_node.sources.panel import Hearing, Panel
@@ -50,16 +51,16 @@ class Follower:
 
         Raises: ConfigurationError, MalformedError, UntrustedError, as ``LightNode`` and the settings.
         """
-        node = LightNode(state)
-        self._settings, self._stop, self.metrics = settings, stop, Metrics()
-        self._sources, self._witnesses = open_sources(settings, node.trust), open_witnesses(settings)
-        self._panel = Panel(node, stop, warn, settings.limits)
+        self._settings, self._stop, self._warn, self.metrics = settings, stop, warn, Metrics()
+        self._witnesses = open_witnesses(settings)
+        self._begin(LightNode(state))
         self._teller = Teller(state, settings.assets, self.metrics, write, warn)
         most_s = max(settings.interval_s, MOST_PATIENCE_S)
         back_off = BackOff(random.random, settings.interval_s, most_s)  # to spread a fleet's questions, no secret
         patience = Patience(back_off)
         self._watch = Watch(patience, self.metrics, self._teller.tell)
         self._renewal = Renewal(state, self._teller, patience, stop, warn)
+        self._successions = Successions(state, settings.successions, self._teller, stop, warn)
         for outcome in Outcome:
             self.metrics.count("verdicts_total", str(outcome), by=0)
         self._learned: dict[str, bytes] = {
@@ -84,7 +85,21 @@ class Follower:
             if self._stop.is_set():
                 break
             done += self._follow(wanted, announced)
+        self._follow_trust()
         self._teller.finish(whole=done == len(self._settings.assets))
+
+    def _begin(self, node: LightNode) -> None:
+        """Judge by this node from now on; nothing that was judged or asked by another trust file counts any more."""
+        self._sources = open_sources(self._settings, node.trust)
+        self._panel = Panel(node, self._stop, self._warn, self._settings.limits)
+
+    def _follow_trust(self) -> None:
+        """Ask what follows the trust file; assets are judged by it from the next round on."""
+        before, now = self._panel.node, int(time.time())
+        asked = self._watch.answering(self._witnesses)
+        node = self._successions.follow(before, asked, now, self._settings.limits.answer_s)
+        if node is not before:
+            self._begin(node)
 
     def health(self) -> Health:
         """How it is; may be asked from another thread."""

@@ -19,7 +19,9 @@ MAX_DEPTH = 6
 MAX_NAME_CHARACTERS, MAX_IDENTIFIER_CHARACTERS, MAX_REASON_CHARACTERS = 64, 4096, 1000
 
 _read = FieldReader("record of a run")
-_RECORD = frozenset({"type", "version", "round_at", "success_at", "head", "assets"})
+_RECORD = frozenset({"type", "version", "round_at", "success_at", "head", "assets", "trust", "successor"})
+_LATER = {"trust": None, "successor": None}
+"""What a record of an earlier version of this program does not have."""
 _HEAD = frozenset({"number", "hash"})
 _ASSET = frozenset(
     {"asset_type", "wanted_subject", "identifier", "subject", "outcome", "error", "reason", "events", "status"}
@@ -63,12 +65,16 @@ class Record:
         success_at: When evidence was verified last; 0: never.
         head: Number and hash of the last head that was told, or None.
         assets: By the reader's name.
+        trust: Fingerprint of the trust file that was pinned then, 32 bytes, or None.
+        successor: That of its successor, where it was told that there is one; else None.
     """
 
     round_at: int = 0
     success_at: int = 0
     head: tuple[int, bytes] | None = None
     assets: Mapping[str, Followed] = field(default_factory=dict)
+    trust: bytes | None = None
+    successor: bytes | None = None
 
 
 def encode_record(record: Record) -> bytes:
@@ -82,6 +88,8 @@ def encode_record(record: Record) -> bytes:
             "success_at": record.success_at,
             "head": None if head is None else {"number": head[0], "hash": encode_hexadecimal(head[1])},
             "assets": {name: _asset_value(one) for name, one in record.assets.items()},
+            "trust": _hexadecimal(record.trust),
+            "successor": _hexadecimal(record.successor),
         }
     )
 
@@ -95,7 +103,7 @@ def parse_record(data: bytes) -> Record:
     Raises: MalformedError.
     """
     value = parse_json(data, what="record of a run", max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
-    fields = _read.members(value, _RECORD, "")
+    fields = _read.members({**_LATER, **value} if isinstance(value, dict) else value, _RECORD, "")
     _read.constant(fields["type"], MEDIA_TYPE, "/type")
     _read.constant(fields["version"], VERSION, "/version")
     assets = fields["assets"]
@@ -106,6 +114,8 @@ def parse_record(data: bytes) -> Record:
         success_at=_read.integer(fields["success_at"], "/success_at", most=MAX_INTEGER),
         head=None if fields["head"] is None else _head(fields["head"]),
         assets={name: _asset(name, one, f"/assets/{name[:MAX_NAME_CHARACTERS]}") for name, one in assets.items()},
+        trust=_digest(fields["trust"], "/trust"),
+        successor=_digest(fields["successor"], "/successor"),
     )
 
 
@@ -131,8 +141,8 @@ def _asset_value(one: Followed) -> Json:
     }
 
 
-def _hexadecimal(subject: bytes | None) -> str | None:
-    return None if subject is None else encode_hexadecimal(subject)
+def _hexadecimal(digest: bytes | None) -> str | None:
+    return None if digest is None else encode_hexadecimal(digest)
 
 
 def _asset(name: str, value: Json, at: str) -> Followed:
@@ -145,7 +155,7 @@ def _asset(name: str, value: Json, at: str) -> Followed:
         outcome=Outcome(str(outcome)),
         error=None if fields["error"] is None else _read.text(fields["error"], f"{at}/error", most=64),
         reason=_read.text(fields["reason"], f"{at}/reason", least=0, most=MAX_REASON_CHARACTERS),
-        subject=_subject(fields["subject"], f"{at}/subject"),
+        subject=_digest(fields["subject"], f"{at}/subject"),
         events=_read.integer(fields["events"], f"{at}/events", most=MAX_INTEGER),
         status=None if fields["status"] is None else _read.text(fields["status"], f"{at}/status", most=64),
         block=_read.integer(fields["block"], f"{at}/block", most=MAX_INTEGER),
@@ -160,10 +170,10 @@ def _wanted(name: str, fields: Mapping[str, Json], at: str) -> Wanted:
     return Wanted(
         name,
         AssetType(str(kind)),
-        _subject(fields["wanted_subject"], f"{at}/wanted_subject"),
+        _digest(fields["wanted_subject"], f"{at}/wanted_subject"),
         None if identifier is None else _read.text(identifier, f"{at}/identifier", most=MAX_IDENTIFIER_CHARACTERS),
     )
 
 
-def _subject(value: Json, at: str) -> bytes | None:
+def _digest(value: Json, at: str) -> bytes | None:
     return None if value is None else _read.hexadecimal(value, at, length=32)

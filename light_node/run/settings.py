@@ -45,6 +45,7 @@ from ledger.identifiers import parse_identifier
 from ledger.proof.evidence import MAX_BYTES as MAX_EVIDENCE_BYTES
 from light_node.http_source import HttpSource
 from light_node.run.fields import MOST_S, Fields, members, tables
+from light_node.run.succession_settings import SuccessionSettings, read_successions
 from light_node.sources.files import FileSource
 from light_node.sources.http_evidence import HttpEvidenceSource
 from light_node.sources.panel import Limits
@@ -60,11 +61,7 @@ MAX_ROTATION_BYTES = 1024 * 1024
 ANSWER_BYTES = 768 * 1024
 _TOP = frozenset(
     {"home", "interval_s", "answer_s", "question_s", "answer_bytes", "lag_s", "healthy_s", "authorities", "listen"}
-) | {
-    "assets",
-    "sources",
-    "witnesses",
-}
+) | {"assets", "sources", "witnesses", "successions"}
 _ASSET, _WITNESS = frozenset({"name", "type", "subject", "identifier"}), frozenset({"name", "url"})
 _KINDS = {
     "file": frozenset({"path"}),
@@ -99,6 +96,7 @@ class Settings:
         limits: What is granted to whoever is asked.
         web: How servers are reached.
         listen: Host and port of metrics and health, or None.
+        successions: What is done about successors of the trust file.
     """
 
     home: Path | None
@@ -110,6 +108,7 @@ class Settings:
     limits: Limits
     web: Web
     listen: tuple[str, int] | None
+    successions: SuccessionSettings
 
 
 def load_settings(path: Path) -> Settings:
@@ -156,6 +155,7 @@ def parse_settings(table: object, folder: Path) -> Settings:
             None if authorities is None else folder / authorities,
         ),
         listen=_listen(top.text_or_none("listen")),
+        successions=read_successions(top),
     )
 
 

@@ -18,7 +18,7 @@ from light_node.sources.port import Wanted
 from light_node.state import StateFolder
 from light_node.verdict import Outcome, Verdict, time_text
 
-CHANGES = ("head", "verdict", "event", "status", "fork", "source", "anchor")
+CHANGES = ("head", "verdict", "event", "status", "fork", "source", "anchor", "succession")
 
 
 class Teller:
@@ -97,6 +97,11 @@ class Teller:
         self.forks = len(self._state.forks())
         self.metrics.set("forks", self.forks)
         self.tell({"change": "fork", "verified": True, **details})
+
+    def trust(self, pinned: bytes, successor: bytes | None) -> None:
+        """Remember which trust file is pinned, and which successor of it was told, by fingerprint."""
+        self.record = replace(self.record, trust=pinned, successor=successor)
+        self.metrics.set("succession_available", float(successor is not None))
 
     def finish(self, *, whole: bool) -> None:
         """Keep what was told; ``whole``: every asset was asked for."""

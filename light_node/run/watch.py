@@ -19,9 +19,18 @@ _OF_THE_SOURCE = (Standing.DEAD, Standing.SLOW)
 class Watch:
     """Knows how each source stands, with each asset."""
 
-    def __init__(self, patience: Patience, metrics: Metrics, tell: Callable[[Line], None]) -> None:
-        """Nothing is known yet; ``tell`` takes a line of change."""
-        self._patience, self._metrics, self._tell = patience, metrics, tell
+    def __init__(
+        self, patience: Patience, metrics: Metrics, tell: Callable[[Line], None], about: str | None = None
+    ) -> None:
+        """Nothing is known yet.
+
+        Args:
+            patience: Who is left alone.
+            metrics: Count what fails.
+            tell: Takes a line of change.
+            about: What they are asked about, where it is not an asset, nor how far the chain is.
+        """
+        self._patience, self._metrics, self._tell, self._about = patience, metrics, tell, about
         self._standings: dict[tuple[str, str], Standing] = {}
 
     def ready(self, sources: Iterable[EvidenceSource], asset: str) -> Sequence[EvidenceSource]:
@@ -31,6 +40,14 @@ class Watch:
     def ready_witnesses(self, witnesses: Mapping[str, HttpSource]) -> dict[str, HttpSource]:
         """The witnesses that are not to be left alone now."""
         return {name: one for name, one in witnesses.items() if self._patience.may_ask(name, (name, ""))}
+
+    def answering(self, witnesses: Mapping[str, HttpSource]) -> dict[str, HttpSource]:
+        """The witnesses that are not known to be slow or dead, whatever came of their answers."""
+        return {name: one for name, one in witnesses.items() if self._patience.may_ask(name)}
+
+    def forgive(self, witnesses: Iterable[str]) -> None:
+        """Ask witnesses as ever, whatever came of their answers; who is slow or dead is left alone still."""
+        self._patience.succeeded(*((name, "") for name in witnesses))
 
     def sources(self, heard: Sequence[Heard], asset: str, now: int) -> None:
         """Take note of what came of each source."""
@@ -50,7 +67,8 @@ class Watch:
         whole = one.standing in _OF_THE_SOURCE
         if one.standing is Standing.VERIFIED:
             self._patience.succeeded(one.source, (one.source, asset))
-            self._metrics.set("source_last_success_time_seconds", now, one.source)
+            if self._about is None:
+                self._metrics.set("source_last_success_time_seconds", now, one.source)
         else:
             self._metrics.count("source_failures_total", one.source, str(one.standing))
             self._patience.failed(one.source if whole else (one.source, asset))
@@ -63,4 +81,5 @@ class Watch:
         if one.standing is before or (before is None and one.standing is Standing.VERIFIED):
             return
         line: Line = {"change": "source", "source": one.source, "to": str(one.standing), "reason": one.reason}
-        self._tell(line | {"from": None if before is None else str(before), "asset": asset or None, "verified": False})
+        line |= {"from": None if before is None else str(before), "asset": asset or None, "verified": False}
+        self._tell(line if self._about is None else line | {"about": self._about})

@@ -19,8 +19,8 @@ from light_node.trust import Trust, encode_trust, parse_trust
 
 MEDIA_TYPE = "application/vnd.vinculum.published-succession+json"
 VERSION = 1
-MAX_BYTES = 256 * 1024
-"""A trust file of a hundred witnesses takes some 12 KiB, and as much are their signatures under two notes."""
+MAX_BYTES = 128 * 1024
+"""As much as a trust file of 256 witnesses and the signatures of all of them under two notes take."""
 MAX_DEPTH = MAX_TRUST_DEPTH + 1
 MAX_NOTES = 2
 

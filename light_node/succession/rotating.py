@@ -95,21 +95,38 @@ def rotate_by_succession(state: StateFolder, new: Trust, signed: SignedSuccessio
         StaleError: 5 does not hold.
         MalformedError: Keys, signatures or the folder are out of their format.
     """
+    verified, lineage = _judged(state, new, signed, now)
+    if lineage is not None:
+        _pin(state, lineage, new, verified.statement.old)
+    return verified
+
+
+def check_succession(state: StateFolder, new: Trust, signed: SignedSuccession, now: int) -> VerifiedSuccession:
+    """Prove that ``rotate_by_succession`` would take a succession now, or took it before; nothing is pinned.
+
+    Args and errors as there.
+    """
+    return _judged(state, new, signed, now)[0]
+
+
+def _judged(
+    state: StateFolder, new: Trust, signed: SignedSuccession, now: int
+) -> tuple[VerifiedSuccession, Lineage | None]:
+    """What was signed, and the lineage that the new one is to be pinned in; None where it is pinned already."""
     shown, pinned = show_succession(state, signed), state.trust()  # 1
     kept, statement = KeptLineage(state), signed.statement
     lineage = kept.load()
     for digest in dict.fromkeys((statement.old, *lineage.ancestry(digest_of(pinned)))):  # 2
         _refuse_conflict(kept, digest)
     if shown.taken and statement.new == digest_of(pinned) == digest_of(new):
-        return shown.verified
+        return shown.verified, None
     _refuse_used(lineage, pinned, statement.old)
     verified = verify_succession(pinned, new, signed)  # 3
     memory = state.memory()
     check_accepted(new, memory)  # 4
     check_period(pinned, new, 0 if memory is None else max(memory.block.time, memory.anchored_at), now)  # 5
     _refuse_given_up(lineage, pinned, new)  # 6
-    _pin(state, lineage, new, digest_of(pinned))
-    return verified
+    return verified, lineage
 
 
 def rotate_by_person(state: StateFolder, new: Trust) -> bool:

@@ -26,6 +26,7 @@ from light_node.run.patience import Patience
 from light_node.run.record import Followed, Record, encode_record, parse_record
 from light_node.run.server import Page, StatusServer
 from light_node.run.settings import load_settings
+from light_node.run.succession_settings import Follow, SuccessionSettings
 from light_node.run.telling import CHANGES
 from light_node.sources.port import Wanted
 from light_node.sources.standing import Heard, Standing
@@ -103,7 +104,8 @@ def test_the_checker_is_strict(text: str) -> None:
 
 
 def test_a_record_comes_back_as_it_was() -> None:
-    for record in (Record(), RECORD, replace(RECORD, head=None)):
+    followed = replace(RECORD, trust=b"\3" * 32, successor=b"\4" * 32)
+    for record in (Record(), RECORD, followed, replace(RECORD, head=None)):
         assert parse_record(encode_record(record)) == record
     odd = Followed(Wanted("x", AssetType.PART, None, "id"), Outcome.UNDETERMINED, "StaleError", "old")
     assert parse_record(encode_record(Record(assets={"x": odd}))).assets["x"] == odd
@@ -124,6 +126,20 @@ def test_each_bit_of_a_record_matters_or_is_refused() -> None:
 def test_a_damaged_record_is_refused(data: bytes) -> None:
     with pytest.raises(MalformedError):
         parse_record(data)
+
+
+def test_a_record_of_an_earlier_version_is_read() -> None:
+    value = json.loads(encode_record(RECORD))
+    for name in ("trust", "successor"):
+        del value[name]
+    assert parse_record(json.dumps(value).encode()) == RECORD
+
+
+@pytest.mark.parametrize("value", ["", "0x", "0x" + "3" * 62, 7, ["0x" + "3" * 64], True])
+def test_a_fingerprint_that_is_none_is_refused(value: object) -> None:
+    for name in ("trust", "successor"):
+        with pytest.raises(MalformedError):
+            parse_record(json.dumps(json.loads(encode_record(RECORD)) | {name: value}).encode())
 
 
 # ---- what changes -------------------------------------------------------------------------------------------------
@@ -205,13 +221,22 @@ def test_an_asset_that_was_never_asked_for_is_not_well() -> None:
     assert health(names=("pack", "other")) == 3
 
 
+def test_a_successor_that_can_be_taken_is_a_notice_and_no_illness() -> None:
+    found = health_of(replace(RECORD, successor=b"\4" * 32), ("pack",), 0, NOW + 5, 60.0)
+    assert (found.exit_code, found.reasons) == (0, ())
+    assert "0404 0404" in found.notices[0]
+    assert health_of(replace(RECORD, successor=b"\4" * 32), ("pack",), 1, NOW + 5, 60.0).exit_code == 1
+
+
 def test_health_comes_back_as_it_was() -> None:
-    for one in (Health(0), Health(1, ("a",)), Health(3, ("a", "b"))):
+    for one in (Health(0), Health(1, ("a",)), Health(3, ("a", "b")), Health(0, (), ("c",))):
         assert parse_health(json.dumps(one.value()).encode()) == one
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{}", b"[]", b'{"exit_code":2,"reasons":[]}', b'{"exit_code":0}', b'{"exit_code":true,"reasons":[]}']
+    "data",
+    [b"", b"{}", b"[]", b'{"exit_code":2,"reasons":[]}', b'{"exit_code":0}', b'{"exit_code":true,"reasons":[]}']
+    + [b'{"exit_code":0,"reasons":[],"notices":%b}' % one for one in (b"0", b'"x"', b"{}", b"[%b0]" % (b"0," * 20))],
 )
 def test_answers_of_somebody_else_are_no_health(data: bytes) -> None:
     with pytest.raises(MalformedError):
@@ -277,6 +302,7 @@ def test_settings_are_read(tmp_path: Path) -> None:
     assert settings.sources[1].place == str(tmp_path / "evidence")
     assert settings.interval_s == 5.0
     assert settings.healthy_s == 75.0
+    assert settings.successions == SuccessionSettings(Follow.REPORT, 3600.0)
 
 
 def test_the_settings_of_the_page_are_read(tmp_path: Path) -> None:
@@ -331,6 +357,12 @@ BAD_SETTINGS = {
     "one witness twice": f'{ASSETS}{SOURCES}[[witnesses]]\nname = "a"\nurl = "http://h"\n'
     '[[witnesses]]\nname = "b"\nurl = "http://h/"\n',
     "assets that are no list": f"assets = 3\n{SOURCES}",
+    "successions that are no table": f"successions = 3\n{ASSETS}{SOURCES}",
+    "successions that are a list": f"{ASSETS}{SOURCES}[[successions]]\n",
+    "another way to follow": f'{ASSETS}{SOURCES}[successions]\nfollow = "always"\n',
+    "a way to follow that is true": f"{ASSETS}{SOURCES}[successions]\nfollow = true\n",
+    "an unknown name of successions": f"{ASSETS}{SOURCES}[successions]\nrotate = true\n",
+    "successions without a pause": f"{ASSETS}{SOURCES}[successions]\ninterval_s = 0\n",
 }
 
 

@@ -216,6 +216,7 @@ class WitnessNode:
     size: int | None = None
     change: Callable[[str, Answer], Answer] = lambda path, answer: answer
     asked: list[str] = field(default_factory=list)
+    published: dict[str, bytes] = field(default_factory=dict)
 
     def __call__(self, method: str, target: str, body: bytes) -> Answer:
         parts = urlsplit(target)
@@ -228,6 +229,9 @@ class WitnessNode:
         return len(self.chain.blocks) if self.size is None else self.size
 
     def _answer(self, path: str, query: dict[str, str]) -> Answer:
+        if path.startswith("/succession/"):
+            found = self.published.get(path.removeprefix("/succession/"))
+            return (404, b"") if found is None else (200, found)
         tree = MemoryTree([leaf_hash(block.hash) for block in self.chain.blocks])
         if path == "/checkpoint":
             body = checkpoint_body(ORIGIN, self._size, root_of(tree, self._size))
