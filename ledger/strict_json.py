@@ -10,21 +10,19 @@ from typing import cast
 
 from ledger.errors import MalformedError
 from ledger.event import Json
+from ledger.json_shape import NOT_CANONICAL, check_depth, check_one_form
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 64
-MAX_CONTAINERS = 500_000
 MAX_NUMBER_CHARACTERS = 40
 MAX_INTEGER = 2**53 - 1
 FIRST_EXPONENT = 1e21  # from here on ECMAScript writes an exponent, so that no integer comes of it
 
-_QUOTE, _OPENING = ord('"'), frozenset(b"[{")
-_ESCAPED_MARK = re.compile(rb'\\["\\]')
-_NO_MARKS = bytes(set(range(256)) - set(b'"[]{}'))
 _PLANE_ENDS = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
 _NOT_INTERCHANGEABLE = re.compile(f"[\ud800-\udfff\ufdd0-\ufdef{_PLANE_ENDS}]")
 _NONCHARACTERS_BEGIN = (b"\xef", b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
 """One of these bytes stands in the UTF-8 of every noncharacter, and in few texts; surrogates have no UTF-8."""
+_UNICODE_ESCAPE = re.compile(rb"\\u")
 _WHITE_SPACE = " \t\n\r"
 
 
@@ -45,15 +43,45 @@ def parse_json(data: bytes, *, what: str = "JSON", max_bytes: int = MAX_BYTES, m
     Raises:
         MalformedError: Anything else.
     """
+    _check_length(data, what, max_bytes)
+    check_depth(data, what, max_depth)
+    return _parse(data, what, _DECODER)
+
+
+def parse_canonical_json(data: bytes, *, what: str, max_bytes: int, max_depth: int) -> Json:
+    """Parse untrusted bytes that are the one canonical encoding (RFC 8785) of JSON without floats.
+
+    Nothing has to be written again to be compared: white space, escapes, the order of names and the form of integers
+    tell.
+
+    Args:
+        data: *Untrusted*.
+        what: Name for error messages.
+        max_bytes: Longest input, in bytes.
+        max_depth: Deepest nesting of arrays and objects.
+
+    Returns:
+        The value, as of ``parse_json``; ``canonical_json`` of it is ``data``.
+
+    Raises:
+        MalformedError: Anything else, also what is denser than ``check_density`` allows.
+    """
+    _check_length(data, what, max_bytes)
+    check_one_form(data, what, max_depth)
+    return _parse(data, what, _CANONICAL_DECODER)
+
+
+def _check_length(data: bytes, what: str, max_bytes: int) -> None:
     if len(data) > max_bytes:
         raise MalformedError(what, f"{len(data)} bytes, at most {max_bytes} are read")
+
+
+def _parse(data: bytes, what: str, decoder: json.JSONDecoder) -> Json:
     try:
         text = data.decode("utf-8")
+        value = _decode(text, decoder)
     except UnicodeDecodeError as error:
         raise MalformedError(what, "not UTF-8", error.start) from None
-    check_depth(data, what, max_depth)
-    try:
-        value = _decode(text)
     except MalformedError as error:
         raise MalformedError(what, error.why) from None
     except json.JSONDecodeError as error:
@@ -79,40 +107,9 @@ def canonical_json(value: Json) -> bytes:
         raise MalformedError("JSON", "a lone surrogate in a string") from None
 
 
-def check_depth(data: bytes, what: str, max_depth: int) -> None:
-    """Refuse JSON that nests too deeply, or in too many arrays and objects, before anything parses it.
-
-    Raises: MalformedError.
-    """
-    if data.count(b"[") + data.count(b"{") <= max_depth:
-        return  # too few brackets, even if every one of them opened a container
-    depth = containers = 0
-    within = False
-    for mark in _marks(data):
-        if mark == _QUOTE:
-            within = not within
-        elif within:
-            continue
-        elif mark in _OPENING:
-            depth, containers = depth + 1, containers + 1
-            if containers > MAX_CONTAINERS:
-                raise MalformedError(what, f"more than {MAX_CONTAINERS} arrays and objects")
-            if depth > max_depth:
-                raise MalformedError(what, f"nested deeper than {max_depth}")
-        else:
-            depth -= 1
-
-
-def _marks(data: bytes) -> bytes:
-    """Brackets, and the quotes that tell which of them stand in strings; in little more memory than ``data``."""
-    if _ESCAPED_MARK.search(data):
-        data = data.replace(rb"\\", b"").replace(rb"\"", b"")
-    return data.translate(None, _NO_MARKS).replace(b'""', b"")
-
-
-def _decode(text: str) -> object:
+def _decode(text: str, decoder: json.JSONDecoder) -> object:
     start = len(text) - len(text.lstrip(_WHITE_SPACE))
-    value, end = _DECODER.raw_decode(text, start)
+    value, end = decoder.raw_decode(text, start)
     if end != len(text) and text[end:].strip(_WHITE_SPACE):
         raise json.JSONDecodeError("Extra data", text, end)
     return value
@@ -124,6 +121,14 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise MalformedError("JSON", f"the name {twice[:64]!r} stands twice in one object")
+    return value
+
+
+def _ascending(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = _unique(pairs)
+    names = [*value]
+    if names != sorted(names, key=None if "".join(names).isascii() else _utf16):
+        raise MalformedError("JSON", f"{NOT_CANONICAL}: names that are not in order")
     return value
 
 
@@ -142,16 +147,29 @@ def _float(text: str) -> float:
     return value
 
 
+def _shortest(text: str) -> int:
+    if text == "-0":
+        raise MalformedError("JSON", f"{NOT_CANONICAL}: a zero with a sign")
+    return _integer(text)
+
+
+def _no_float(text: str) -> float:
+    raise MalformedError("JSON", "a number that is no integer")
+
+
 def _constant(text: str) -> object:
     raise MalformedError("JSON", f"{text} is not JSON")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+_CANONICAL_DECODER = json.JSONDecoder(
+    object_pairs_hook=_ascending, parse_int=_shortest, parse_float=_no_float, parse_constant=_constant
+)
 
 
 def _is_plain(data: bytes, text: str) -> bool:
     """Whether no string in a document can hold a surrogate or noncharacter, as far as a quick look tells."""
-    if b"\\" in data and "\\u" in text:
+    if b"\\" in data and _UNICODE_ESCAPE.search(data):
         return False
     return text.isascii() or not any(byte in data for byte in _NONCHARACTERS_BEGIN)
 

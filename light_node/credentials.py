@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger.credential.binding import Binding, Place, log_name, schema_of, verify_binding
+from ledger.credential.binding import Binding, Place, log_name, parse_binding, schema_of, verify_place
 from ledger.credential.jose import PublicKey
 from ledger.credential.sd_jwt import CLAIM_NAMES, Disclosed, RawSdJwt, parse_sd_jwt, verify_sd_jwt
 from ledger.errors import ContentMismatchError, MalformedError, SignatureError, VerificationError
@@ -15,11 +15,27 @@ from ledger.proof.evidence import Evidence, OpenEntry
 from ledger.proof.fold import Meta
 from light_node.history import ProvenEntry
 from light_node.issuer import Issuers, verify_issuer
+from light_node.known import Content, KnownCredentials
 from light_node.progress import Progress
 from light_node.proofs import ProvenState
 from light_node.verdict import Step
 
 OWN_CLAIMS = frozenset({"salt", CLAIM_NAMES})
+
+
+@dataclass(frozen=True, slots=True)
+class RawCredential:
+    """A credential in its format; nothing is verified in this file.
+
+    Attributes:
+        text: As it stands in the file.
+        raw: The same, parsed.
+        known: What this very text said when it verified here before, or None.
+    """
+
+    text: str
+    raw: RawSdJwt
+    known: Content | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +46,7 @@ class Credential:
     meta: Meta
     kind: Kind
     entry: OpenEntry
-    raw: RawSdJwt
+    shown: RawCredential
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,45 +55,50 @@ class Opened:
 
     Attributes:
         at: Where it stands.
-        binding: What it says of its place.
-        fields: Disclosed claims, but for the subject's salt and the list of the claims.
+        content: What it says.
         disputed: Whether its key was later said to be compromised at that time.
         missing: Required fields that are not disclosed.
-        withheld: Names of the claims that are not disclosed; None where the list of the claims is not, or is false.
     """
 
     at: Credential
-    binding: Binding
-    fields: Mapping[str, Json]
+    content: Content
     disputed: bool
     missing: tuple[str, ...]
-    withheld: frozenset[str] | None
+
+    @property
+    def fields(self) -> Mapping[str, Json]:
+        """Disclosed claims, but for the subject's salt and the list of the claims."""
+        return self.content.fields
 
 
-def parse_credentials(evidence: Evidence) -> dict[int, RawSdJwt]:
+def parse_credentials(evidence: Evidence, known: KnownCredentials) -> dict[int, RawCredential]:
     """Read every credential of a file, by the number of its event.
 
     Raises: MalformedError.
     """
     return {
-        number: parse_sd_jwt(entry.credential)
+        number: _parse(entry.credential, known.find(entry.credential))
         for number, entry in enumerate(evidence.history, 1)
         if isinstance(entry, OpenEntry) and entry.credential is not None
     }
 
 
-def place_credentials(entries: Sequence[ProvenEntry], raw: Mapping[int, RawSdJwt]) -> list[Credential]:
+def _parse(text: str, known: Content | None) -> RawCredential:
+    return RawCredential(text, parse_sd_jwt(text) if known is None else known.raw, known)
+
+
+def place_credentials(entries: Sequence[ProvenEntry], shown: Mapping[int, RawCredential]) -> list[Credential]:
     """Join credentials with the attestations that they stand at.
 
     Raises: MalformedError, where a credential stands at a kind that this version does not know.
     """
     placed = []
     for proven in entries:
-        if proven.number not in raw:
+        if proven.number not in shown:
             continue
         if proven.kind is None or proven.meta is None or not isinstance(proven.entry, OpenEntry):
             raise MalformedError("evidence", "a credential of an unknown kind", f"/history/{proven.number - 1}")
-        placed.append(Credential(proven, proven.meta, proven.kind, proven.entry, raw[proven.number]))
+        placed.append(Credential(proven, proven.meta, proven.kind, proven.entry, shown[proven.number]))
     return placed
 
 
@@ -95,13 +116,13 @@ def verify_issuers(
     """
     keys = [
         (
-            key := issuers.key(item.meta.organisation, item.raw),
+            key := issuers.key(item.meta.organisation, item.shown.raw),
             verify_issuer(key, item.meta.organisation, item.meta.time, state),
         )
         for item in credentials
     ]
-    used = {(item.meta.organisation, key.thumbprint) for item, (key, _) in zip(credentials, keys, strict=True)}
-    if used != set(issuers.keys):
+    used = {(item.meta.organisation, item.shown.raw.jws.header["kid"]) for item in credentials}
+    if used != issuers.keys.keys():
         raise MalformedError("evidence", "an issuer key that no credential names", "/issuers")
     return keys
 
@@ -111,6 +132,8 @@ def verify_signatures(
 ) -> list[Disclosed]:
     """Prove that each credential was signed by its key, and that the disclosures shown are its own.
 
+    Of one whose very text verified here before by the same key it is known.
+
     Raises:
         SignatureError: A signature does not verify; at step 8.
         ContentMismatchError, MalformedError: A disclosure that was not signed; at step 10.
@@ -118,7 +141,8 @@ def verify_signatures(
     disclosed = []
     for item, (key, _) in zip(credentials, keys, strict=True):
         try:
-            disclosed.append(verify_sd_jwt(item.raw, key))
+            known = item.shown.known
+            disclosed.append(known.disclosed if known and known.is_by(key) else verify_sd_jwt(item.shown.raw, key))
         except SignatureError:
             raise
         except VerificationError:
@@ -152,7 +176,16 @@ def _bind(item: Credential, shown: Disclosed, evidence: Evidence) -> Binding:
         previous_head=item.proven.head_before if item.kind.from_statuses else None,
         attested_at=item.meta.time,
     )
-    return verify_binding(shown, place)
+    known = _known(item, shown)
+    binding = parse_binding(shown.visible) if known is None else known.binding
+    verify_place(binding, place)
+    return binding
+
+
+def _known(item: Credential, shown: Disclosed) -> Content | None:
+    """What is known of a credential, where that is by the key that signed it."""
+    known = item.shown.known
+    return known if known is not None and known.disclosed is shown else None
 
 
 def open_credentials(
@@ -164,10 +197,22 @@ def open_credentials(
     """Bring what verified together, by the number of the event, and name the required fields that are missing."""
     opened = {}
     for item, shown, binding, (_, disputed) in zip(credentials, disclosed, bindings, keys, strict=True):
-        fields = {name: value for name, value in shown.disclosed.items() if name not in OWN_CLAIMS}
-        missing = tuple(name for name in item.kind.required if fields.get(name) is None)
-        opened[item.proven.number] = Opened(item, binding, fields, disputed, missing, _withheld(shown.disclosed))
+        content = _known(item, shown) or _content(item.shown.raw, shown, binding)
+        missing = tuple(name for name in item.kind.required if content.fields.get(name) is None)
+        opened[item.proven.number] = Opened(item, content, disputed, missing)
     return opened
+
+
+def keep_credentials(opened: Iterable[Opened], known: KnownCredentials) -> None:
+    """Remember what credentials that verified say; see ``light_node.known``."""
+    for one in opened:
+        if one.at.shown.known is None:
+            known.keep(one.at.shown.text, one.content)
+
+
+def _content(raw: RawSdJwt, shown: Disclosed, binding: Binding) -> Content:
+    fields = {name: value for name, value in shown.disclosed.items() if name not in OWN_CLAIMS}
+    return Content(raw, shown, binding, fields, _withheld(shown.disclosed))
 
 
 def _withheld(disclosed: Mapping[str, Json]) -> frozenset[str] | None:

@@ -19,18 +19,21 @@ KEY_ID_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Issuers:
-    """Public keys of an evidence file by organisation and thumbprint; each believed only with its proven record."""
+    """Public keys of an evidence file by organisation and key id; each believed only with its proven record."""
 
-    keys: Mapping[tuple[int, bytes], PublicKey]
+    keys: Mapping[tuple[int, str], PublicKey]
 
     def key(self, organisation: int, credential: RawSdJwt) -> PublicKey:
         """Return the key that a credential names.
 
-        Raises: IssuerError, where the file holds no such key of the organisation.
+        Raises:
+            MalformedError: What names it is no key id.
+            IssuerError: The file holds no such key of the organisation.
         """
-        thumbprint = parse_base64url(credential.jws.header.get("kid"), "kid", size=KEY_ID_BYTES)
-        key = self.keys.get((organisation, thumbprint))
+        name = credential.jws.header.get("kid", "")
+        key = self.keys.get((organisation, name))
         if key is None:
+            parse_base64url(name, "kid", size=KEY_ID_BYTES)
             raise IssuerError(f"the credential names a key that is not among those of organisation {organisation}")
         return key
 
@@ -40,10 +43,10 @@ def parse_issuers(issuers: Sequence[IssuerKey]) -> Issuers:
 
     Raises: MalformedError, also where one stands twice.
     """
-    keys: dict[tuple[int, bytes], PublicKey] = {}
+    keys: dict[tuple[int, str], PublicKey] = {}
     for issuer in issuers:
         key = parse_jwk(issuer.jwk)
-        if keys.setdefault((issuer.organisation, key.thumbprint), key) is not key:
+        if keys.setdefault((issuer.organisation, key.key_id), key) is not key:
             raise MalformedError("evidence", "an issuer key twice", "/issuers")
     return Issuers(keys)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ledger.errors import VerificationError
 from ledger.event import AssetReference
 from light_node.heads import Accepted
+from light_node.known import NONE_KEPT, KnownCredentials
 from light_node.progress import Progress
 from light_node.trust import Trust, TrustedBlock
 from light_node.verdict import Outcome, Verdict, outcome_of
@@ -21,6 +22,7 @@ def judge(  # noqa: PLR0913 - what a reader may ask
     accepted: Accepted | TrustedBlock | None = None,
     asset: AssetReference | None = None,
     identity_required: bool = True,
+    known: KnownCredentials = NONE_KEPT,
     progress: Progress | None = None,
 ) -> Verdict:
     """Judge an evidence file; never raises for anything that untrusted bytes can cause.
@@ -32,6 +34,7 @@ def judge(  # noqa: PLR0913 - what a reader may ask
         accepted: The last head that was accepted here, alone or with its tree, or None.
         asset: The asset that the file must be of, or None where any will do.
         identity_required: See ``Question``.
+        known: Credentials that verified here before; those of this file are added where they verify.
         progress: New; afterwards it holds the verified header, where finality was reached.
 
     Returns:
@@ -40,7 +43,8 @@ def judge(  # noqa: PLR0913 - what a reader may ask
     progress = progress or Progress()
     before = Accepted(accepted) if isinstance(accepted, TrustedBlock) else accepted
     try:
-        account = verify_evidence(data, trust, Question(now, before, asset, identity_required), progress)
+        question = Question(now, before, asset, identity_required, known)
+        account = verify_evidence(data, trust, question, progress)
     except VerificationError as error:
         return Verdict(
             outcome=outcome_of(error),

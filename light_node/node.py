@@ -11,6 +11,7 @@ from ledger.proof.checkpoint import parse_checkpoint
 from ledger.proof.evidence import CheckpointFinality, parse_evidence
 from light_node.heads import VerifiedHeader
 from light_node.judgement import judge
+from light_node.known import KnownCredentials
 from light_node.memory import Memory, remember
 from light_node.progress import Progress
 from light_node.state import StateFolder, is_conflict
@@ -50,6 +51,7 @@ class LightNode:
             UntrustedError: What is remembered is of another chain.
         """
         self._state, self.trust, self.memory = state, state.trust(), state.memory()
+        self._known = KnownCredentials()
         self.contradicted = _contradicted(state)
         if self.memory is not None and self.memory.chain_id != self.trust.chain_id:
             raise UntrustedError(f"what is remembered is of chain {self.memory.chain_id}, not {self.trust.chain_id}")
@@ -86,6 +88,7 @@ class LightNode:
             accepted=accepted,
             asset=asset,
             identity_required=identity_required,
+            known=self._known,
             progress=progress,
         )
         header, signed = progress.header, progress.signed

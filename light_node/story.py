@@ -61,14 +61,14 @@ def _find_repetitions(entries: Sequence[ProvenEntry], opened: Mapping[int, Opene
     for proven in entries:
         if proven.meta is None or not isinstance(proven.entry, OpenEntry):
             continue
-        content = opened.get(proven.number)
+        one = opened.get(proven.number)
         same_digest = (proven.meta.organisation, proven.meta.kind, proven.entry.digest)
-        if content is None:
+        if one is None:
             if same_digest in digests and proven.kind is not None and not proven.kind.changes_status:
                 marks[proven.number].add(Mark.REPETITION)
         else:
-            earlier = first.setdefault((proven.meta.organisation, content.binding.jti), proven.number)
-            if earlier != proven.number and opened[earlier].at.raw.jws.payload == content.at.raw.jws.payload:
+            earlier = first.setdefault((proven.meta.organisation, one.content.binding.jti), proven.number)
+            if earlier != proven.number and opened[earlier].content.raw.jws.payload == one.content.raw.jws.payload:
                 marks[proven.number].add(Mark.REPETITION)
             elif earlier != proven.number:
                 marks[earlier].add(Mark.EQUIVOCATION)
@@ -86,14 +86,14 @@ def history_for_rules(
     """
     readable, closed, repeated = [], [], _digests_by_id(opened)
     for report, entry in zip(reports, evidence.history, strict=True):
-        content = opened.get(report.number)
+        one = opened.get(report.number)
         if Mark.REPETITION in report.marks:
             continue
-        if content is None or report.marks & _CLOSING:
+        if one is None or report.marks & _CLOSING:
             digest = entry.digest.hex() if isinstance(entry, OpenEntry) else ""
             closed.append(ClosedEvent(report.number, _known(report.kind), report.organisation, digest))
         else:
-            readable.append(_event(content, repeated[_id_of(content)]))
+            readable.append(_event(one, repeated[_id_of(one)]))
     names = () if opening is None else (opening.asset.identifier, *aliases_of(opened))
     status = status_name(evidence.asset_type, evidence.history[-1].status)
     return History(evidence.asset_type, names, status, tuple(readable), tuple(closed))
@@ -103,30 +103,30 @@ def _known(kind: str | None) -> str | None:
     return None if kind is None or kind.startswith(UNKNOWN) else kind
 
 
-def _id_of(content: Opened) -> tuple[int, str]:
-    return content.at.meta.organisation, content.binding.jti
+def _id_of(one: Opened) -> tuple[int, str]:
+    return one.at.meta.organisation, one.content.binding.jti
 
 
 def _digests_by_id(opened: Mapping[int, Opened]) -> Mapping[tuple[int, str], set[str]]:
     """The digests of each event and of its repetitions: a correction may name any of them."""
     digests: dict[tuple[int, str], set[str]] = {}
-    for content in opened.values():
-        digests.setdefault(_id_of(content), set()).add(content.at.entry.digest.hex())
+    for one in opened.values():
+        digests.setdefault(_id_of(one), set()).add(one.at.entry.digest.hex())
     return digests
 
 
-def _event(content: Opened, digests: set[str]) -> OpenedEvent:
-    at, document_id = content.at, content.fields.get("document_id")
-    names = {content.binding.jti, *digests}
+def _event(one: Opened, digests: set[str]) -> OpenedEvent:
+    at, document_id = one.at, one.fields.get("document_id")
+    names = {one.content.binding.jti, *digests}
     return OpenedEvent(
         number=at.proven.number,
         kind=at.kind.name,
         organisation=at.meta.organisation,
         attested_at=datetime.fromtimestamp(at.meta.time, UTC),
-        occurred_at=_moment(content.fields.get("occurred_at")),
-        fields=content.fields,
+        occurred_at=_moment(one.fields.get("occurred_at")),
+        fields=one.fields,
         references=frozenset(names | {document_id} if isinstance(document_id, str) else names),
-        withheld=content.withheld,
+        withheld=one.content.withheld,
         digest=at.entry.digest.hex(),
     )
 

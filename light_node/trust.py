@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ledger.errors import MalformedError
@@ -75,10 +75,15 @@ class Trust:
     logs: Mapping[AssetType, tuple[TrustedContract, ...]]
     trusting_period_seconds: int
     maximum_age_seconds: int
+    _fingerprint: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Calculate the fingerprint once: every verdict bears it."""
+        object.__setattr__(self, "_fingerprint", grouped(hashlib.sha256(_canonical(self)).digest()))
 
     def fingerprint(self) -> str:
         """Return the fingerprint that two members read to each other: SHA-256 of the file, in groups of four."""
-        return grouped(hashlib.sha256(_canonical(self)).digest())
+        return self._fingerprint
 
 
 def grouped(digest: bytes) -> str:

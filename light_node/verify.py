@@ -20,7 +20,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledger.credential.sd_jwt import RawSdJwt
 from ledger.errors import IdentityError, StaleError, UntrustedError
 from ledger.event import AssetReference
 from ledger.kinds import status_name
@@ -29,6 +28,8 @@ from ledger.proof.fold import Meta
 from ledger.rules import Assessment, assess
 from light_node.credentials import (
     Opened,
+    RawCredential,
+    keep_credentials,
     open_credentials,
     parse_credentials,
     place_credentials,
@@ -42,6 +43,7 @@ from light_node.heads import Accepted, VerifiedHeader
 from light_node.history import ProvenEntry, verify_history
 from light_node.identity import Opening, open_subject, verify_authority
 from light_node.issuer import Issuers, parse_issuers
+from light_node.known import NONE_KEPT, KnownCredentials
 from light_node.memory import SignedHead
 from light_node.progress import Progress
 from light_node.proofs import ProvenState, verify_contracts, verify_state, verify_succession
@@ -62,12 +64,14 @@ class Question:
         asset: The asset that the file must be of, or None where any will do.
         identity_required: Whether a file that does not show which asset it is of is undetermined. A reader of public
             evidence, who was given the subject itself by one he trusts, may do without.
+        known: Credentials that verified here before; those that verify now are added. By default nothing is kept.
     """
 
     now: int
     accepted: Accepted | None = None
     asset: AssetReference | None = None
     identity_required: bool = True
+    known: KnownCredentials = NONE_KEPT
 
 
 def verify_evidence(data: bytes, trust: Trust, question: Question, progress: Progress) -> Account:
@@ -88,7 +92,7 @@ def verify_evidence(data: bytes, trust: Trust, question: Question, progress: Pro
     """
     evidence = parse_evidence(data)  # 1
     progress.signed = SignedHead(evidence.header, evidence.finality)
-    credentials, issuers = parse_credentials(evidence), parse_issuers(evidence.issuers)
+    credentials, issuers = parse_credentials(evidence, question.known), parse_issuers(evidence.issuers)
     progress.step = Step.IDENTITY  # 2
     opening = _identify(evidence, trust, question, credentials, progress)
     progress.step = Step.FINALITY  # 3
@@ -102,6 +106,7 @@ def verify_evidence(data: bytes, trust: Trust, question: Question, progress: Pro
     progress.step = Step.FOLD  # 6
     entries = verify_history(evidence, state, header.time)
     opened, by_registrar = _verify_credentials(_Part(evidence, entries, credentials, issuers, opening), state, progress)
+    keep_credentials(opened.values(), question.known)
     progress.step = Step.RULES  # 11
     reports = report_events(evidence, entries, opened)
     assessment = _assess(evidence, reports, opened, opening)
@@ -127,13 +132,13 @@ def verify_evidence(data: bytes, trust: Trust, question: Question, progress: Pro
 class _Part:
     evidence: Evidence
     entries: tuple[ProvenEntry, ...]
-    raw: dict[int, RawSdJwt]
+    shown: dict[int, RawCredential]
     issuers: Issuers
     opening: Opening | None
 
 
 def _identify(
-    evidence: Evidence, trust: Trust, question: Question, credentials: dict[int, RawSdJwt], progress: Progress
+    evidence: Evidence, trust: Trust, question: Question, credentials: dict[int, RawCredential], progress: Progress
 ) -> Opening | None:
     if evidence.chain_id != trust.chain_id:
         raise UntrustedError(f"the evidence is of chain {evidence.chain_id}, the trust file of {trust.chain_id}")
@@ -143,7 +148,7 @@ def _identify(
     opening = None
     if 1 in credentials:
         try:
-            opening = open_subject(evidence.subject, evidence.asset_type, credentials[1])
+            opening = open_subject(evidence.subject, evidence.asset_type, credentials[1].raw)
         except IdentityError as error:
             _doubt_identity(error, question, progress)
     elif evidence.history:
@@ -161,7 +166,7 @@ def _doubt_identity(error: IdentityError, question: Question, progress: Progress
 
 
 def _verify_credentials(part: _Part, state: ProvenState, progress: Progress) -> tuple[dict[int, Opened], bool]:
-    placed = place_credentials(part.entries, part.raw)
+    placed = place_credentials(part.entries, part.shown)
     progress.step = Step.AUTHORITY  # 7
     keys = verify_issuers(placed, part.issuers, state)
     by_registrar = _verify_registration(part, state, progress)

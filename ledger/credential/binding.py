@@ -195,6 +195,15 @@ def verify_binding(credential: Disclosed, place: Place) -> Binding:
         MalformedError: the visible claims are not in their form.
     """
     binding = parse_binding(credential.visible)
+    verify_place(binding, place)
+    return binding
+
+
+def verify_place(binding: Binding, place: Place) -> None:
+    """Prove that what a verified credential says of its place is this one; see ``verify_binding``.
+
+    Raises: BindingError.
+    """
     pairs: tuple[tuple[str, object, object], ...] = (
         ("iss", place.organisation, binding.organisation),
         ("sub", place.subject.hex(), binding.subject.hex()),
@@ -208,7 +217,6 @@ def verify_binding(credential: Disclosed, place: Place) -> Binding:
             raise BindingError(claim, expected, found)
     if place.attested_at is not None and binding.issued_at > place.attested_at + MAX_CLOCK_SKEW_SECONDS:  # 3
         raise BindingError("iat", place.attested_at, binding.issued_at)
-    return binding
 
 
 def _hex(head: bytes | None) -> str | None:

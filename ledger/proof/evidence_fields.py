@@ -100,12 +100,13 @@ class FieldReader:
 
 
 def _octets(text: str) -> bytes | None:
-    """The bytes of the one text that ``encode_hexadecimal`` writes for them, else None."""
+    """The bytes of the one text that ``encode_hexadecimal`` writes for them, else None: no capitals, no white space."""
+    digits = text[2:]
     try:
-        data = bytes.fromhex(text[2:])
+        data = bytes.fromhex(digits)
     except ValueError:
         return None
-    return data if encode_hexadecimal(data) == text else None
+    return data if data.hex() == digits and text.startswith("0x") else None
 
 
 def encode_hexadecimal(data: bytes) -> str:

@@ -38,9 +38,10 @@ from ledger.proof.evidence_types import (
     Segment,
     StorageProof,
 )
-from ledger.strict_json import MAX_INTEGER, parse_json
+from ledger.strict_json import MAX_INTEGER, parse_canonical_json
 
 _read = FieldReader("evidence")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _Key = TypeVar("_Key", bytes, tuple[int, bytes])
 _EVIDENCE = frozenset(
     {"type", "version", "chain_id", "asset_type", "subject", "header", "finality", "accounts", "segments", "history"}
@@ -64,13 +65,9 @@ def parse_evidence(data: bytes) -> Evidence:
         The parts, within the limits of this module, from the one canonical encoding; none of them verified.
 
     Raises:
-        MalformedError: Anything else, among it JSON that is not canonical.
+        MalformedError: Anything else, among it JSON that is not canonical, or denser than evidence is.
     """
-    value = parse_json(data, what="evidence", max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
-    evidence = _evidence(value)
-    if canonical(value) != data:
-        raise MalformedError("evidence", "not the canonical encoding of its content")
-    return evidence
+    return _evidence(parse_canonical_json(data, what="evidence", max_bytes=MAX_BYTES, max_depth=MAX_DEPTH))
 
 
 def issuer_order(key: IssuerKey) -> tuple[int, bytes]:
@@ -80,7 +77,7 @@ def issuer_order(key: IssuerKey) -> tuple[int, bytes]:
 
 def canonical(value: object) -> bytes:
     """Serialise after RFC 8785, as far as is needed where no number is a float and every name is ASCII."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def _evidence(value: Json) -> Evidence:

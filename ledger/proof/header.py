@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ledger.errors import MalformedError
 from ledger.proof.keccak import keccak256
@@ -21,6 +22,8 @@ MAX_VALIDATORS = 256
 MIN_FIELDS = 15
 PLAIN, QBFT = "plain", "qbft"
 
+_KEPT = 8
+"""A few of the last headers are kept: the files of many assets that were made at one block bear the same ones."""
 _WHAT = "QBFT extra data"
 _EXTRA = 12
 _VANITY_BYTES, _ADDRESS_BYTES, _SEAL_BYTES, _ROUND_BYTES = 32, 20, 65, 4
@@ -108,6 +111,7 @@ class QbftExtra:
     seals: tuple[bytes, ...]
 
 
+@lru_cache(maxsize=_KEPT)
 def parse_header(data: bytes) -> RawHeader:
     """Parse a header of 15 to 21 fields.
 
@@ -137,6 +141,7 @@ def parse_header(data: bytes) -> RawHeader:
     )
 
 
+@lru_cache(maxsize=_KEPT)
 def block_hash(header: RawHeader, rule: str = PLAIN) -> bytes:
     """Compute the hash by which a child names this block, 32 bytes.
 
@@ -177,6 +182,7 @@ def qbft_hashes(header: RawHeader, extra: QbftExtra) -> tuple[bytes, bytes]:
     return sealed, _hash_with(header, QbftExtra(extra.vanity, extra.validators, extra.vote, 0, ()))
 
 
+@lru_cache(maxsize=_KEPT)
 def with_seals(header: RawHeader, number: int, seals: tuple[bytes, ...]) -> RawHeader:
     """Return a QBFT header with this round and these seals; its block hash stays as it is.
 

@@ -111,6 +111,7 @@ def namespace_element_slot(identifier: bytes, index: int) -> bytes:
     return array_slot(namespace_slot(identifier), index)
 
 
+@lru_cache(maxsize=128)
 def parse_issuer_key(word: int) -> IssuerKeyRecord | None:
     """Read the record of an issuer key; None where the word is 0: it was never added.
 

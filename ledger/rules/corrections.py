@@ -32,7 +32,10 @@ def apply_corrections(history: History) -> tuple[History, list[Finding]]:
         The history without the correcting events themselves, and findings on each of them. One that may mean an event
         of its organisation that cannot be told stands under ``closed``.
     """
-    events, aims = {event.number: event for event in history.opened}, aims_of(history)
+    aims = aims_of(history)
+    if not aims:
+        return history, []
+    events = {event.number: event for event in history.opened}
     findings: list[Finding] = []
     for number, aim in reversed(aims.items()):
         if number in events:

@@ -67,7 +67,10 @@ def aims_of(history: History) -> dict[int, Aim]:
     another organisation gave to an event of its own draws no correction to itself. An id of more than ``MAX_TARGETS``
     events names none of them, so that junk cannot make the work grow with its square.
     """
-    index, aims = _Index(history), dict[int, Aim]()
+    aims = dict[int, Aim]()
+    if all(event.kind not in NAMING_FIELDS for event in history.opened):
+        return aims
+    index = _Index(history)
     for event in history.opened:
         if event.kind in NAMING_FIELDS:
             aims[event.number] = _aim(event, index)

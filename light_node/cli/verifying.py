@@ -19,7 +19,6 @@ from light_node.describe import describe, to_json
 from light_node.judgement import judge
 from light_node.node import Judged, LightNode
 from light_node.progress import Progress
-from light_node.sources.density import check_density
 from light_node.state import StateFolder
 from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES
 from light_node.trust import parse_trust
@@ -63,7 +62,6 @@ def _verify(chosen: argparse.Namespace, output: Output) -> int:
 def judge_file(chosen: argparse.Namespace) -> Judged:
     """Judge the file that is named, by a trust file alone or by the node that remembers."""
     data = read_file_or_pipe(chosen.file, MAX_BYTES, "evidence")
-    check_density(data, "evidence")
     return _stateless(chosen, data) if chosen.trust is not None else _remembering(chosen, data)
 
 

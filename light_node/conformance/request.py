@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ledger.errors import MalformedError
-from ledger.strict_json import check_depth
+from ledger.json_shape import check_depth
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 MAX_DEPTH = 32

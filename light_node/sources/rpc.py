@@ -9,10 +9,10 @@ from http import HTTPStatus
 
 from ledger.errors import MalformedError, RejectedError, SourceTimeoutError
 from ledger.event import Json
+from ledger.json_shape import check_density
 from ledger.proof.evidence import MAX_BYTES
 from ledger.strict_json import parse_json
 from light_node.http_source import HttpSource
-from light_node.sources.density import check_density
 
 MAX_DEPTH = 16
 _WHAT = "node's answer"

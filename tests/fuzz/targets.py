@@ -44,9 +44,10 @@ from ledger.proof.tlog_text import (
 )
 from ledger.proof.trie import verify_account, verify_storage, verify_trie_proof
 from ledger.service.export.archive import Archive, BagWriter
-from ledger.strict_json import canonical_json, parse_json
+from ledger.strict_json import MAX_DEPTH, canonical_json, parse_canonical_json, parse_json
 from light_node.heads import TreeHead
 from light_node.judgement import judge
+from light_node.known import KnownCredentials
 from light_node.memory import Memory, SignedHead, encode_fork, encode_memory, parse_fork, parse_memory
 from light_node.qbft.rotation import Rotation, SetStatement, encode_rotation, parse_rotation
 from light_node.succession.lineage import encode_conflict, encode_lineage, parse_conflict, parse_lineage
@@ -112,9 +113,10 @@ def _node_under_its_own_root(data: bytes) -> None:
 
 
 def _judged(data: bytes) -> None:
-    """Judged, and verified only if it is the very file: every bit of evidence is under some proof."""
+    """Judged, and verified only if it is the very file, also by who knows its credentials: each bit is under proof."""
     verdict = judge(data, TRUST, now=WORLD.chain.time)
     assert verdict.outcome is not Outcome.VERIFIED or data == CAR
+    assert judge(data, TRUST, now=WORLD.chain.time, known=KNOWN) == verdict
 
 
 def _succeeded(data: bytes) -> None:
@@ -128,6 +130,11 @@ def _succeeded(data: bytes) -> None:
 def _json_again(data: bytes) -> None:
     value = parse_json(data)
     assert canonical_json(parse_json(canonical_json(value))) == canonical_json(value)
+
+
+def _canonical(data: bytes) -> None:
+    value = parse_canonical_json(data, what="it", max_bytes=len(data), max_depth=MAX_DEPTH)
+    assert canonical_json(value) == data
 
 
 def _identified(data: bytes) -> None:
@@ -203,6 +210,8 @@ CAPSULE = CapsuleReference(
 MANIFEST = Manifest(("WyJhIl0",), bytes(32), (FileDescription("a.csv", "text/csv", 3, bytes(32), bytes(32)),))
 NOTES, HEADERS = _vectors("checkpoint", "note"), _vectors("header", "rlp")
 SEALED_HEADERS = [header for header in HEADERS if parse_header(header).extra_data[:1] > b"\xc0"]
+KNOWN = KnownCredentials()
+judge(CAR, TRUST, now=WORLD.chain.time, known=KNOWN)
 KEYS = [parse_vkey(key) for key in json.loads((FOLDER / "checkpoint.json").read_text("utf-8"))["vectors"][0]["keys"]]
 NODES = [node for account in WORLD.chain.evidence(WORLD.battery).accounts for node in account.nodes]
 ROTATION = Rotation(SetStatement(1, 1, 5, 1, bytes(32), (b"\x11" * 20,)), {b"\x11" * 20: bytes(64) + b"\x01"})
@@ -242,6 +251,7 @@ TARGETS: dict[str, Target] = {
         [canonical_json(dict(key.public.jwk)) for key in WORLD.chain.keys.values()],
         lambda data: parse_jwk(parse_json(data)),
     ),
+    "canonical json": Target(['{"a":[1,"\\n — \\u001f\\\\",null,true],"b":{"c":{}}}'.encode(), CAR], _canonical),
     "json": Target([b'{"a":[1,2.5e-3,"\\u00e9\\ud83d\\ude00",null,true],"b":{"c":{}}}'], _json_again),
     "identifier": Target([one.encode() for one in IDENTIFIERS], _identified),
     "passport": Target([path.read_bytes() for path in (EXAMPLES / "battery").glob("passport-*.json")], _document),

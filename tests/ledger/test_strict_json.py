@@ -14,15 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import MalformedError
-from ledger.strict_json import (
-    MAX_BYTES,
-    MAX_CONTAINERS,
-    MAX_DEPTH,
-    MAX_INTEGER,
-    canonical_json,
-    check_depth,
-    parse_json,
-)
+from ledger.json_shape import MAX_CONTAINERS, check_depth
+from ledger.strict_json import MAX_BYTES, MAX_DEPTH, MAX_INTEGER, canonical_json, parse_json
 
 # RFC 8785, appendix B: IEEE 754 bits, ECMAScript text
 NUMBERS = [

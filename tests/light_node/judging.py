@@ -11,9 +11,13 @@ from ledger.proof.evidence import Evidence, OpenEntry, encode_evidence
 from ledger.strict_json import canonical_json, parse_json
 from light_node.heads import Accepted
 from light_node.judgement import judge
+from light_node.known import NONE_KEPT, KnownCredentials
 from light_node.trust import Trust, TrustedBlock
 from light_node.verdict import Outcome, Step, Verdict
 from tests.simulator.world import World
+
+KNOWN = KnownCredentials()
+"""Of all files that were judged in this process, whatever they were made to show."""
 
 
 def judged(
@@ -26,15 +30,22 @@ def judged(
     asset: AssetReference | None = None,
     identity_required: bool = True,
 ) -> Verdict:
+    """Judge a file, and see that whoever knows the credentials of all files before it comes to the same verdict."""
     data = evidence if isinstance(evidence, bytes) else encode_evidence(evidence)
-    return judge(
-        data,
-        trust or world.chain.trust(),
-        now=world.chain.time if now is None else now,
-        accepted=accepted,
-        asset=asset,
-        identity_required=identity_required,
+    first, again = (
+        judge(
+            data,
+            trust or world.chain.trust(),
+            now=world.chain.time if now is None else now,
+            accepted=accepted,
+            asset=asset,
+            identity_required=identity_required,
+            known=known,
+        )
+        for known in (NONE_KEPT, KNOWN)
     )
+    assert again == first
+    return first
 
 
 def assert_verified(verdict: Verdict) -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from ledger.credential.base64url import encode_base64url
 from ledger.errors import MalformedError
+from ledger.json_shape import BYTES_A_VALUE, SMALL_BYTES, check_density
 from ledger.strict_json import canonical_json
 from light_node.run.settings import ANSWER_BYTES
-from light_node.sources.density import BYTES_A_VALUE, SMALL_BYTES, check_density
 from light_node.state import StateFolder
 from tests.light_node.sources.servers import served
 from tests.simulator.recent import lasting, recent
