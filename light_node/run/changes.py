@@ -45,7 +45,8 @@ def after_nothing(
 
     1. What was verified stands as of its block, until that is too old to judge by.
     2. Else it is undetermined, with the first reason that says more than silence.
-    3. It is refuted, or malformed, only where every source that was asked gave that.
+    3. It is refuted, or malformed, only where every source that was asked gave that. What was verified and not accepted
+       is no verdict.
 
     Args:
         wanted: As the settings name it.
@@ -71,7 +72,7 @@ def after_nothing(
 
 def _agreed(heard: Sequence[Heard]) -> Verdict | None:
     """An undetermined verdict, or the first of those against the asset where no source was without one."""
-    verdicts = [one.verdict for one in heard if one.verdict is not None]
+    verdicts = [one.verdict for one in heard if one.verdict is not None and one.verdict.outcome is not Outcome.VERIFIED]
     for verdict in verdicts:
         if verdict.outcome is Outcome.UNDETERMINED:
             return verdict

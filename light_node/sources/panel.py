@@ -15,6 +15,7 @@ from ledger.proof.evidence import parse_evidence
 from light_node.http_source import HttpSource
 from light_node.judgement import judge
 from light_node.node import LightNode
+from light_node.progress import Progress
 from light_node.sources.announcing import Announcing
 from light_node.sources.crew import Crew
 from light_node.sources.port import Announced, EvidenceSource, Hint, Wanted
@@ -121,7 +122,9 @@ class Panel:
         other = _other_asset(data, wanted)
         if other:
             return Heard(name, Standing.LYING, other)
-        memory = self.node.memory
+        memory, progress = self.node.memory, Progress()
+        if self.node.contradicted is not None:
+            progress.doubts.append(self.node.contradicted)
         verdict = judge(
             data,
             self.node.trust,
@@ -129,6 +132,7 @@ class Panel:
             accepted=None if memory is None else memory.accepted(self._witnesses.path_for(self.node, data)),
             asset=_asked(wanted),
             identity_required=wanted.subject is None,
+            progress=progress,
         )
         account = verdict.account
         shown = None if account is None or account.asset is None else account.asset.identifier

@@ -175,6 +175,12 @@ def test_an_asset_is_refuted_only_where_every_source_says_so() -> None:
         assert after(None, *others, LIAR)[0] is Outcome.UNDETERMINED
 
 
+def test_what_was_verified_and_not_accepted_is_no_verdict() -> None:
+    verified = heard(Standing.VERIFIED, Outcome.VERIFIED)
+    for answers in ((verified,), (verified, verified), (verified, LIAR), (LIAR, verified)):
+        assert after(None, *answers)[0] is Outcome.UNDETERMINED
+
+
 def test_silence_is_undetermined() -> None:
     assert after(None) == (Outcome.UNDETERMINED, "SourceError", "no source gave evidence")
     assert after(None, DEAD) == (Outcome.UNDETERMINED, "SourceError", "dead!")

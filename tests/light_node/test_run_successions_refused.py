@@ -208,6 +208,18 @@ class TestConflict:
         assert (code, fleet.told(lines), fleet.blamed(lines)) == (0, [], {"first": "unproven"})
         assert fleet.conflicts() == []
 
+    def test_who_is_stopped_calls_nothing_verified(self, fleet: Fleet) -> None:
+        """Also where nothing was told before, and every source tells the truth."""
+        with fleet.state.alone():
+            for new in (fleet.b, fleet.c):
+                show_succession(fleet.state, signed(fleet.a, new, WITNESSES))
+        code, lines = fleet.run()
+        assert code == 1
+        assert [(line["to"], line["verified"]) for line in lines if line["change"] == "verdict"] == [
+            ("undetermined", False)
+        ]
+        assert [line["to"] for line in lines if line["change"] == "source"] == ["unproven"]
+
     def test_a_person_who_compares_goes_on(self, fleet: Fleet) -> None:
         fleet.offer(fleet.a, fleet.b, "first")
         fleet.offer(fleet.a, fleet.c, "second")
