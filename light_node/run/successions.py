@@ -98,7 +98,7 @@ class Successions:
     def _step(self, node: LightNode, asked: Mapping[str, HttpSource], now: int, limit_s: float) -> LightNode:
         """Ask once, and tell or take; what our own folder refuses is told, and tried again later."""
         try:
-            offers = self._ask(asked, limit_s)
+            offers = self._ask(asked, now, limit_s)
             if self._stop.is_set():
                 return node
             self._watch.witnesses(offers.faults, asked, now)
@@ -110,8 +110,8 @@ class Successions:
             self._tell_once("failed", error, digest_of(node.trust), None)
             return node
 
-    def _ask(self, asked: Mapping[str, HttpSource], limit_s: float) -> Offers:
-        old = watched(self._state)
+    def _ask(self, asked: Mapping[str, HttpSource], now: int, limit_s: float) -> Offers:
+        old = watched(self._state, now)
         heard = self._crew.ask({name: partial(_fetch, one, old) for name, one in asked.items()}, limit_s)
         self._due |= {name: time.monotonic() + self._pause.wait_s(1) for name in asked}
         failed = {name: one for name, one in heard.items() if isinstance(one, VinculumError)}

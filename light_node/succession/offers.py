@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 from ledger.errors import MalformedError, StaleError, VinculumError
@@ -42,14 +43,22 @@ class Offers:
     conflict: Path | None = None
 
 
-def watched(state: StateFolder) -> Mapping[bytes, Trust]:
-    """The pinned trust file and the last of those before it, down to the one that a person compared, by fingerprint.
+def watched(state: StateFolder, now: int) -> Mapping[bytes, Trust]:
+    """The trust files to ask about, by fingerprint: the pinned one, and those before it of which the keys still count.
+
+    A trust file that was followed is asked about for its trusting period after the block of its successor: later,
+    whoever found keys that were given up could stop every node with them.
+
+    Args:
+        state: The light node's folder.
+        now: The local clock, in seconds since the epoch.
 
     Raises: MalformedError, where the folder is damaged.
     """
-    lineage = KeptLineage(state).load()
-    ways = lineage.ancestry(digest_of(state.trust()))[:WATCHED]
-    return {digest: one.trust for digest in ways if (one := lineage.find(digest)) is not None}
+    lineage, pinned = KeptLineage(state).load(), state.trust()
+    ways = [one.trust for digest in lineage.ancestry(digest_of(pinned)) if (one := lineage.find(digest)) is not None]
+    pairs = takewhile(lambda pair: _counts(*pair, now), pairwise(ways[:WATCHED]))
+    return {digest_of(one): one for one in (pinned, *(old for _, old in pairs))}
 
 
 def verify_answer(old: Trust, data: bytes) -> Published:
@@ -120,6 +129,10 @@ def forget_offer(state: StateFolder) -> None:
             (state.folder / name).unlink(missing_ok=True)
         except OSError:
             return
+
+
+def _counts(new: Trust, old: Trust, now: int) -> bool:
+    return now - new.trusted_block.time <= old.trusting_period_seconds
 
 
 def _remember(state: StateFolder, published: Published) -> Path | None:

@@ -60,12 +60,14 @@ def parse_published(data: bytes) -> Published:
     Args:
         data: *Untrusted.*
 
-    Raises: MalformedError, also where two notes are not of one trust file, or say the same.
+    Raises: MalformedError, also where it is written another way, or its notes do not contradict each other.
     """
     value = parse_json(data, what=_read.what, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
     fields = _read.members(value, _PUBLISHED, "")
     _read.constant(fields["type"], MEDIA_TYPE, "/type")
     _read.constant(fields["version"], VERSION, "/version")
+    if canonical_json(value) != data:
+        raise MalformedError(_read.what, "not the canonical encoding of its content")
     texts = _read.items(fields["notes"], "/notes", least=1, most=MAX_NOTES)
     notes = tuple(_note(text, f"/notes/{number}") for number, text in enumerate(texts))
     if len({one.statement.old for one in notes}) != 1 or len({one.statement for one in notes}) != len(notes):

@@ -51,6 +51,7 @@ from light_node.known import KnownCredentials
 from light_node.memory import Memory, SignedHead, encode_fork, encode_memory, parse_fork, parse_memory
 from light_node.qbft.rotation import Rotation, SetStatement, encode_rotation, parse_rotation
 from light_node.succession.lineage import encode_conflict, encode_lineage, parse_conflict, parse_lineage
+from light_node.succession.published import encode_published, parse_published
 from light_node.succession.statement import encode_succession, parse_succession, verify_succession
 from light_node.trust import encode_trust, parse_trust
 from light_node.verdict import Outcome
@@ -60,6 +61,7 @@ from tests.ledger.proof.vectors import FOLDER, octets
 from tests.light_node.conformance.test_any_line import VALID, assert_one_answer_a_line
 from tests.light_node.succession import making as successions
 from tests.light_node.succession.test_lineage import CONFLICT, LINEAGE
+from tests.light_node.succession.test_published import TWO as PUBLISHED
 from tests.simulator.world import make_world
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -226,6 +228,7 @@ TARGETS: dict[str, Target] = {
     "rotation": Target([encode_rotation(ROTATION)], _again(parse_rotation, encode_rotation)),
     "succession": Target([successions.note(successions.A, successions.B)], _succeeded),
     "lineage": Target([encode_lineage(LINEAGE)], _again(parse_lineage, encode_lineage)),
+    "published succession": Target([encode_published(PUBLISHED)], _again(parse_published, encode_published)),
     "conflicting successions": Target([encode_conflict(CONFLICT)], _again(parse_conflict, encode_conflict)),
     "conformance": Target(LINES, assert_one_answer_a_line),
     "rlp": Target(_vectors("rlp", "rlp"), _again(parse_rlp, encode_rlp)),

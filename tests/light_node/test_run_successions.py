@@ -17,7 +17,7 @@ from light_node.state import StateFolder
 from light_node.succession.rotating import rotate_by_person
 from light_node.trust import encode_trust
 from tests.light_node.fleet import OF_B, Fleet, published
-from tests.light_node.sources.servers import silent
+from tests.light_node.sources.servers import dead, silent
 from tests.light_node.succession.making import NEWCOMERS, by
 from tests.light_node.test_run import changes
 from tests.simulator.witnesses import WITNESSES
@@ -86,6 +86,13 @@ class TestTaken:
         fleet.offer(fleet.a, fleet.b, "second")
         code, lines = fleet.run()
         assert (code, fleet.told(lines), fleet.blamed(lines)) == (0, [("rotated", "b")], {"first": "unproven"})
+
+    def test_a_dead_witness_does_not_stop_the_others(self, fleet: Fleet) -> None:
+        fleet.offer(fleet.a, fleet.b)
+        fleet.witnesses["gone"] = dead()
+        code, lines = fleet.run()
+        assert (code, fleet.told(lines)) == (0, [("rotated", "b")])
+        assert [line["to"] for line in lines if line.get("source") == "gone"] == ["dead"]
 
     def test_a_silent_witness_does_not_stop_the_others(self, fleet: Fleet) -> None:
         fleet.offer(fleet.a, fleet.b)

@@ -194,6 +194,21 @@ class TestConflict:
         assert fleet.run()[0] == 1
         self.assert_stopped(fleet, fleet.c)
 
+    def test_by_keys_that_were_given_up_long_ago_stops_nobody(self, fleet: Fleet) -> None:
+        """Whoever found k of them could stop every node that came by that way."""
+        old, new, other = (replace(one, trusting_period_seconds=1000 * DAY) for one in (fleet.a, fleet.b, fleet.c))
+        fleet.state.pin(old)
+        fleet.offer(old, new)
+        fleet.run()
+        assert fleet.state.trust() == new
+        asked = fleet.asked(old)
+        fleet.chain.time += 1001 * DAY
+        fleet.chain.mine()
+        fleet.offer(old, other, "second")
+        code, lines = fleet.run()
+        assert (code, fleet.conflicts(), fleet.asked(old)) == (0, [], asked)
+        assert [line["to"] for line in lines if line["change"] == "anchor"] == ["needed", "anchored"]
+
     def test_one_of_two_that_too_few_signed_stops_nothing(self, fleet: Fleet) -> None:
         fleet.offer(fleet.a, fleet.b, "first")
         fleet.offer(fleet.a, fleet.c, "second", witnesses=WITNESSES[:1])
