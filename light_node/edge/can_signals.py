@@ -14,7 +14,6 @@ unless the unit is ``code``: then the name is the value.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,6 +26,7 @@ from ledger.errors import MalformedError
 from light_node.edge.can_frames import Frame
 from light_node.edge.reading import Reading
 from light_node.edge.source import Item
+from light_node.settings_table import parse_toml
 
 CODE = "code"
 MAX_BYTES = 16 * 1024 * 1024
@@ -81,10 +81,7 @@ def parse_signals(dbc: bytes, table: bytes) -> Decoder:
         database = cantools.database.load_string(dbc.decode("utf-8", "replace"), "dbc")
     except Exception as error:  # noqa: BLE001 - its parser has many
         raise MalformedError("DBC", str(error)[:300]) from None
-    try:
-        rows = tomllib.loads(table.decode("utf-8")).get("signals")
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MalformedError(_WHAT, f"not TOML: {error}") from None
+    rows = parse_toml(table, _WHAT).get("signals")
     if not isinstance(database, Database) or not isinstance(rows, dict) or not rows:
         raise MalformedError(_WHAT, "no signals are named")
     decoder: dict[tuple[int, bool], tuple[Message, tuple[Wanted, ...]]] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from importlib import resources
 from types import MappingProxyType
 
 from ledger.errors import MalformedError
+from light_node.settings_table import parse_toml
 
 MICROSECONDS = 1_000_000
 MAX_BYTES = 1024 * 1024
@@ -100,10 +100,7 @@ def parse_limits(data: bytes) -> Limits:
     """
     if len(data) > MAX_BYTES:
         raise MalformedError(_WHAT, f"{len(data)} bytes, at most {MAX_BYTES} are read")
-    try:
-        table = tomllib.loads(data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise MalformedError(_WHAT, f"not TOML: {error}") from None
+    table = parse_toml(data, _WHAT)
     _members(table, frozenset({"units", "time", "quantities"}), "")
     rows, time = _table(table, "units"), _table(table, "time")
     units = {name: _unit(row, f"/units/{name}") for name, row in rows.items()}

@@ -32,14 +32,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ipfs.files import read_file
 from ledger.credential.binding import log_name
-from ledger.errors import ConfigurationError, MalformedError
+from ledger.errors import MalformedError
 from ledger.event import AssetType
 from light_node.edge.attester import EdgeAsset
 from light_node.edge.batch import BatchLimits
@@ -47,6 +46,8 @@ from light_node.edge.limits import MAX_BYTES as MAX_LIMITS_BYTES
 from light_node.edge.limits import MICROSECONDS, Limits, default_limits, parse_limits
 from light_node.edge.queue import QueueLimits
 from light_node.node import known_trust
+from light_node.settings_file import load_settings_file
+from light_node.settings_table import Fields, members, table
 from light_node.state import StateFolder
 from light_node.trust import MAX_BYTES as MAX_TRUST_BYTES
 from light_node.trust import Trust, parse_trust
@@ -56,6 +57,9 @@ MAX_BYTES = 1024 * 1024
 _TOP = frozenset({"queue", "trust", "home", "organisation", "gateway", "key", "assets", "batches", "limits", "can"})
 _FILE_KEY = frozenset({"file"})
 _HARDWARE_KEY = frozenset({"library", "token", "label", "pin_file"})
+_ASSET, _CAN = frozenset({"type", "subject"}), frozenset({"dbc", "signals"})
+_BATCHES = frozenset({"readings", "bytes", "age_seconds"})
+_LIMITS = frozenset({"table", "queue_readings", "queue_bytes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,91 +98,72 @@ def load_settings(path: Path) -> Settings:
 
     Raises: ConfigurationError, with the place.
     """
-    try:
-        table = tomllib.loads(read_file(path, MAX_BYTES, "settings").decode("utf-8"))
-        return _settings(table, path.resolve().parent)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path.name} is not TOML: {error}") from None
-    except MalformedError as error:
-        raise ConfigurationError(f"{path.name}: {error}") from None
+    return load_settings_file(path, MAX_BYTES, _settings)
 
 
-def _settings(table: Mapping[str, object], folder: Path) -> Settings:
-    _members(table, _TOP, "")
-    home = folder / (_text(table, "home", "") if "home" in table else HOME)
-    trust = known_trust(StateFolder(home)) or parse_trust(
-        read_file(folder / _text(table, "trust", ""), MAX_TRUST_BYTES, "trust file")
-    )
-    limits = _members(table.get("limits", {}), frozenset({"table", "queue_readings", "queue_bytes"}), "/limits")
-    batches = _members(table.get("batches", {}), frozenset({"readings", "bytes", "age_seconds"}), "/batches")
-    usual, most = BatchLimits(), QueueLimits()
-    can = _members(table.get("can", {}), frozenset({"dbc", "signals"}), "/can")
+def _settings(row: Mapping[str, object], folder: Path) -> Settings:
+    top = members(row, _TOP, "")
+    home = folder / (top.text_or_none("home") or HOME)
+    trust = known_trust(StateFolder(home)) or _handed_over(folder / top.text("trust"))
+    limits = table(top, "limits", _LIMITS)
+    most = QueueLimits()
     return Settings(
-        queue=folder / _text(table, "queue", ""),
+        queue=folder / top.text("queue"),
         home=home,
         trust=trust,
-        organisation=_number(table, "organisation", "", None),
-        gateway=_text(table, "gateway", ""),
-        key=_key(table.get("key"), folder),
-        assets=_assets(table.get("assets"), trust),
-        batches=BatchLimits(
-            _number(batches, "readings", "/batches", usual.readings),
-            _number(batches, "bytes", "/batches", usual.byte_count),
-            _number(batches, "age_seconds", "/batches", usual.age_us // MICROSECONDS) * MICROSECONDS,
-        ),
-        limits=parse_limits(read_file(folder / _text(limits, "table", "/limits"), MAX_LIMITS_BYTES, "limits"))
-        if "table" in limits
-        else default_limits(),
+        organisation=top.number("organisation", None, least=1),
+        gateway=top.text("gateway"),
+        key=_key(table(top, "key", _FILE_KEY | _HARDWARE_KEY), folder),
+        assets=_assets(top.row.get("assets"), trust),
+        batches=_batches(table(top, "batches", _BATCHES)),
+        limits=_limits(folder, limits.text_or_none("table")),
         queue_limits=QueueLimits(
-            _number(limits, "queue_readings", "/limits", most.readings),
-            _number(limits, "queue_bytes", "/limits", most.byte_count),
+            limits.number("queue_readings", most.readings, least=1),
+            limits.number("queue_bytes", most.byte_count, least=1),
         ),
-        can=(folder / _text(can, "dbc", "/can"), folder / _text(can, "signals", "/can")) if can else None,
+        can=_can(table(top, "can", _CAN), folder),
     )
 
 
-def _key(row: object, folder: Path) -> Mapping[str, str]:
-    fields = _members(row, _FILE_KEY | _HARDWARE_KEY, "/key")
-    if fields.keys() not in (_FILE_KEY, _HARDWARE_KEY):
-        raise MalformedError("settings", "file, or library, token, label and pin_file, are needed", "/key")
-    texts = {name: _text(fields, name, "/key") for name in fields}
+def _handed_over(path: Path) -> Trust:
+    return parse_trust(read_file(path, MAX_TRUST_BYTES, "trust file"))
+
+
+def _key(fields: Fields, folder: Path) -> Mapping[str, str]:
+    if fields.row.keys() not in (_FILE_KEY, _HARDWARE_KEY):
+        raise MalformedError("settings", "file, or library, token, label and pin_file, are needed", fields.at)
+    texts = {name: fields.text(name) for name in fields.row}
     return {name: str(folder / text) if name in ("file", "pin_file") else text for name, text in texts.items()}
+
+
+def _batches(fields: Fields) -> BatchLimits:
+    usual = BatchLimits()
+    return BatchLimits(
+        fields.number("readings", usual.readings, least=1),
+        fields.number("bytes", usual.byte_count, least=1),
+        fields.number("age_seconds", usual.age_us // MICROSECONDS, least=1) * MICROSECONDS,
+    )
+
+
+def _limits(folder: Path, name: str | None) -> Limits:
+    return default_limits() if name is None else parse_limits(read_file(folder / name, MAX_LIMITS_BYTES, "limits"))
+
+
+def _can(fields: Fields, folder: Path) -> tuple[Path, Path] | None:
+    return (folder / fields.text("dbc"), folder / fields.text("signals")) if fields.row else None
 
 
 def _assets(row: object, trust: Trust) -> Mapping[str, EdgeAsset]:
     if not isinstance(row, dict) or not row:
         raise MalformedError("settings", "at least one asset is needed", "/assets")
-    return {name: _asset(fields, trust, f"/assets/{name}") for name, fields in row.items()}
+    return {name: _asset(members(fields, _ASSET, f"/assets/{name}"), trust) for name, fields in row.items()}
 
 
-def _asset(row: object, trust: Trust, at: str) -> EdgeAsset:
-    fields = _members(row, frozenset({"type", "subject"}), at)
-    kind, subject = _text(fields, "type", at), _text(fields, "subject", at).removeprefix("0x").lower()
+def _asset(fields: Fields, trust: Trust) -> EdgeAsset:
+    kind, subject = fields.text("type"), fields.text("subject").removeprefix("0x").lower()
     if kind not in list(AssetType):
-        raise MalformedError("settings", "battery, vehicle or part is needed", f"{at}/type")
+        raise MalformedError("settings", "battery, vehicle or part is needed", f"{fields.at}/type")
     if len(subject) != 64 or not all(character in "0123456789abcdef" for character in subject):
-        raise MalformedError("settings", "64 hexadecimal digits are needed", f"{at}/subject")
+        raise MalformedError("settings", "64 hexadecimal digits are needed", f"{fields.at}/subject")
     address = trust.logs[AssetType(kind)][-1].address
     return EdgeAsset(bytes.fromhex(subject), log_name(trust.chain_id, address))
-
-
-def _members(row: object, known: frozenset[str], at: str) -> Mapping[str, object]:
-    if not isinstance(row, dict):
-        raise MalformedError("settings", "a table is needed", at)
-    for name in row.keys() - known:
-        raise MalformedError("settings", "an unknown name", f"{at}/{name}")
-    return row
-
-
-def _text(fields: Mapping[str, object], name: str, at: str) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str) or not value:
-        raise MalformedError("settings", "a text is needed", f"{at}/{name}")
-    return value
-
-
-def _number(fields: Mapping[str, object], name: str, at: str, default: int | None) -> int:
-    value = fields.get(name, default)
-    if type(value) is not int or value < 1:
-        raise MalformedError("settings", "a whole number above 0 is needed", f"{at}/{name}")
-    return value

@@ -32,20 +32,20 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ipfs.files import read_file
-from ledger.errors import ConfigurationError, MalformedError, VinculumError
+from ledger.errors import MalformedError, VinculumError
 from ledger.event import AssetType
 from ledger.identifiers import parse_identifier
 from ledger.proof.evidence import MAX_BYTES as MAX_EVIDENCE_BYTES
 from light_node.http_source import HttpSource
-from light_node.run.fields import MOST_S, Fields, members, tables
 from light_node.run.succession_settings import SuccessionSettings, read_successions
+from light_node.settings_file import load_settings_file
+from light_node.settings_table import MOST_S, Fields, members, tables
 from light_node.sources.files import FileSource
 from light_node.sources.http_evidence import HttpEvidenceSource
 from light_node.sources.panel import Limits
@@ -116,13 +116,7 @@ def load_settings(path: Path) -> Settings:
 
     Raises: ConfigurationError, with the place.
     """
-    try:
-        text = read_file(path, MAX_BYTES, "settings").decode("utf-8")
-        return parse_settings(tomllib.loads(text), path.resolve().parent)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path.name} is not TOML: {error}") from None
-    except (MalformedError, RecursionError) as error:
-        raise ConfigurationError(f"{path.name}: {error}") from None
+    return load_settings_file(path, MAX_BYTES, parse_settings)
 
 
 def parse_settings(table: object, folder: Path) -> Settings:

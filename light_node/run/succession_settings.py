@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ledger.errors import MalformedError
-from light_node.run.fields import Fields, members
+from light_node.settings_table import Fields, table
 
 INTERVAL_S = 3600.0
 _NAMES = frozenset({"follow", "interval_s"})
@@ -44,7 +44,7 @@ def read_successions(top: Fields) -> SuccessionSettings:
 
     Raises: MalformedError.
     """
-    fields = members(top.row.get("successions", {}), _NAMES, f"{top.at}/successions")
+    fields = table(top, "successions", _NAMES)
     follow = fields.text_or_none("follow") or Follow.REPORT
     if follow not in list(Follow):
         raise MalformedError("settings", f"one of {', '.join(Follow)} is needed", f"{fields.at}/follow")

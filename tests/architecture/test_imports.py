@@ -14,7 +14,16 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
 LIGHT_NODE_NOT_PURE = frozenset(
     f"light_node.{name}"
-    for name in ("anchoring", "http_source", "http_timing", "kept_lineage", "node", "state", "succeeding")
+    for name in (
+        "anchoring",
+        "http_source",
+        "http_timing",
+        "kept_lineage",
+        "node",
+        "settings_file",
+        "state",
+        "succeeding",
+    )
 )
 """Modules of the light node that do I/O: its folder, what it asks over a network, and what uses the two."""
 

@@ -1,7 +1,9 @@
-"""Reading tables of TOML strictly: every name is known, every value of its type. Pure."""
+"""Reading settings in TOML strictly: within limits, every name known, every value of its type. Pure."""
 
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,6 +12,9 @@ from ledger.errors import MalformedError
 
 LEAST_S, MOST_S = 0.05, 7 * 86400.0
 MAX_CHARACTERS, MAX_NAME_CHARACTERS = 4096, 64
+MAX_KEY_PARTS = 64
+_LONG_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}""" % MAX_KEY_PARTS)
+"""A name such as ``a.b.c`` of too many parts; reading it takes a time that grows with their square."""
 
 _T = TypeVar("_T")
 
@@ -54,8 +59,8 @@ class Fields:
             raise MalformedError("settings", f"seconds from {LEAST_S:g} to {MOST_S:g}", f"{self.at}/{name}")
         return float(value)
 
-    def number(self, name: str, usual: int, *, least: int = 0, most: int = 2**53 - 1) -> int:
-        """A whole number, with a usual one."""
+    def number(self, name: str, usual: int | None, *, least: int = 0, most: int = 2**53 - 1) -> int:
+        """A whole number, with a usual one, or None where it must be there."""
         value = self.row.get(name, usual)
         if type(value) is not int or not least <= value <= most:
             raise MalformedError("settings", f"a whole number from {least} to {most}", f"{self.at}/{name}")
@@ -69,6 +74,25 @@ class Fields:
         return tuple(map(str, value))
 
 
+def parse_toml(data: bytes, what: str) -> dict[str, object]:
+    """Read TOML.
+
+    Args:
+        data: Trusted as to its meaning, not as to its form; whoever hands it over bounds its length.
+        what: It is to be, for errors.
+
+    Raises: MalformedError: No TOML in UTF-8, nested too deeply, or with a name of too many parts.
+    """
+    if _LONG_KEY.search(data):
+        raise MalformedError(what, f"a name of more than {MAX_KEY_PARTS} parts")
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except RecursionError:
+        raise MalformedError(what, "nested too deeply") from None
+    except ValueError as error:  # also of a number with too many digits
+        raise MalformedError(what, f"not TOML: {error}") from None
+
+
 def members(row: object, known: frozenset[str], at: str) -> Fields:
     """A table in which no other name stands.
 
@@ -79,6 +103,14 @@ def members(row: object, known: frozenset[str], at: str) -> Fields:
     for name in row.keys() - known:
         raise MalformedError("settings", "an unknown name", f"{at}/{name[:MAX_NAME_CHARACTERS]}")
     return Fields(row, at)
+
+
+def table(top: Fields, name: str, known: frozenset[str]) -> Fields:
+    """A table in another, empty where it is missing; it has no other names than those.
+
+    Raises: MalformedError.
+    """
+    return members(top.row.get(name, {}), known, f"{top.at}/{name}")
 
 
 def tables(
