@@ -63,6 +63,28 @@ def sign(file: Path, folder: Path, one: Validator, before: str = "") -> Ran:
     return run("rotation", "sign", file, "--key", key_of(folder, one, before))
 
 
+@pytest.fixture(scope="module")
+def both(pinned: Path) -> Path:
+    """A rotation that enough members signed here."""
+    file = proposed(pinned, "both.json", FIVE)
+    for one in FOUR[:3]:
+        assert sign(file, pinned, one).code == 0
+    return file
+
+
+@pytest.fixture(scope="module")
+def other(pinned: Path) -> Path:
+    """Another of the same sequence."""
+    return proposed(pinned, "other.json", FIVE[1:])
+
+
+@pytest.fixture(scope="module")
+def published(both: Path, other: Path) -> Ran:
+    """The first of the two published, after both were proposed; how that ended."""
+    assert other != both
+    return run("rotation", "publish", both)
+
+
 @pytest.mark.usefixtures("home")
 def test_1_what_nobody_seals_is_not_pinned() -> None:
     refused = run("rotation", "begin", *texts(FOUR))
@@ -108,9 +130,9 @@ def test_4_members_sign_here_and_elsewhere(pinned: Path) -> None:
     assert (signed.json["signed_by"], signed.json["missing"]) == (texts(FOUR[2:3]), 2)
     early = run("rotation", "publish", mine)
     assert (early.code, "2 valid signatures under rotation 1, 3 required" in early.err) == (1, True)
-    combined = run("rotation", "combine", mine, theirs, "-o", pinned / "both.json")
+    combined = run("rotation", "combine", mine, theirs, "-o", pinned / "combined.json")
     assert (combined.code, combined.out.count("  signed    ")) == (0, 3)
-    assert "enough members signed" in run("rotation", "show", pinned / "both.json").out
+    assert "enough members signed" in run("rotation", "show", pinned / "combined.json").out
 
 
 def test_5_a_wrong_key_or_signature_changes_no_file(pinned: Path) -> None:
@@ -130,26 +152,25 @@ def test_5_a_wrong_key_or_signature_changes_no_file(pinned: Path) -> None:
     assert file.read_bytes() == before
 
 
-def test_6_a_key_signs_no_second_successor(pinned: Path) -> None:
-    other = proposed(pinned, "other.json", FIVE[1:])
+def test_6_a_key_signs_no_second_successor(pinned: Path, both: Path, other: Path) -> None:
     refused = sign(other, pinned, FOUR[0])
     assert (refused.code, "shown as a liar" in refused.err) == (1, True)
-    assert run("rotation", "combine", other, pinned / "both.json", "-o", pinned / "never.json").code == 1
+    assert run("rotation", "combine", other, both, "-o", pinned / "never.json").code == 1
     assert not (pinned / "never.json").exists()
 
 
-def test_7_it_is_published_once(pinned: Path) -> None:
-    done = run("rotation", "publish", pinned / "both.json")
-    assert (done.code, done.out) == (0, f"rotation 1 published: its set seals from block {FAR} on\n")
-    again = run("rotation", "publish", pinned / "both.json", "--json")
+def test_7_it_is_published_once(both: Path, other: Path, published: Ran) -> None:
+    assert (published.code, published.out) == (0, f"rotation 1 published: its set seals from block {FAR} on\n")
+    again = run("rotation", "publish", both, "--json")
     assert (again.code, again.json["new"]) == (0, False)
     assert [one["sequence"] for one in run("rotation", "show", "--json").json] == [0, 1]
-    late = run("rotation", "show", pinned / "other.json")
+    late = run("rotation", "show", other)
     assert "it does not follow" in late.out
 
 
-def test_8_two_that_enough_signed_are_kept_and_end_the_line(pinned: Path, home: Path) -> None:
-    liars = parse_rotation((pinned / "other.json").read_bytes())
+@pytest.mark.usefixtures("published")
+def test_8_two_that_enough_signed_are_kept_and_end_the_line(pinned: Path, home: Path, both: Path, other: Path) -> None:
+    liars = parse_rotation(other.read_bytes())
     for one in FOUR[:3]:
         liars = sign_rotation(liars, one.key)
     (pinned / "liars.json").write_bytes(encode_rotation(liars))
@@ -159,7 +180,7 @@ def test_8_two_that_enough_signed_are_kept_and_end_the_line(pinned: Path, home: 
     assert kept == ["rotation-1.json", "rotation-1.other.json"]
     for words in (
         ["show"],
-        ["publish", pinned / "both.json"],
+        ["publish", both],
         ["propose", *texts(FOUR), "--effective", "9", "-o", "x"],
     ):
         assert run("rotation", *words).code == 1

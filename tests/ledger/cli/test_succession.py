@@ -43,6 +43,22 @@ def endorse(files: Path, *more: object, old: str = "old", new: str = "new", yes:
     return run("witness", "endorse", *words, *map(str, more), *(["--yes"] if yes else []))
 
 
+@pytest.fixture(scope="module")
+def both(files: Path) -> Ran:
+    """Two that signed alone, put together in ``both.note``."""
+    two = [files / f"{name}.note" for name in ("workshop", "recycler")]
+    for path in two:
+        ran = endorse(files, "--as", path.stem, "--json", "-o", path)
+        assert (ran.code, ran.json["signed"], ran.json["enough"]) == (0, [f"{path.stem}.witness.vinculum"], False)
+    return run("witness", "combine", *two, "--trust", files / "old.json", "-o", files / "both.note")
+
+
+@pytest.fixture(scope="module")
+def whole(files: Path) -> Ran:
+    """All that are unlocked signed ``whole.note``."""
+    return endorse(files, "--json", "-o", files / "whole.note")
+
+
 def test_1_nobody_is_asked_and_nothing_is_signed_without_a_person(files: Path) -> None:
     ran = endorse(files, yes=False)
     assert (ran.code, "--yes" in ran.err) == (2, True)
@@ -92,35 +108,30 @@ def test_5_a_witness_that_the_old_one_does_not_pin_signs_nothing(files: Path) ->
     assert endorse(files, "--as", "nobody").code == 2
 
 
-def test_6_one_signs_and_two_notes_are_one(files: Path) -> None:
-    for name in ("workshop", "recycler"):
-        ran = endorse(files, "--as", name, "--json")
-        assert (ran.code, ran.json["signed"], ran.json["enough"]) == (0, [f"{name}.witness.vinculum"], False)
-        (files / "out.note").rename(files / f"{name}.note")
-    words = ["--trust", files / "old.json", "-o", files / "both.note"]
-    two = [files / f"{name}.note" for name in ("workshop", "recycler")]
-    ran = run("witness", "combine", *two, *words)
-    assert (ran.code, "2 of the 3 that are needed" in ran.out) == (3, True)
+def test_6_one_signs_and_two_notes_are_one(files: Path, both: Ran) -> None:
+    assert (both.code, "2 of the 3 that are needed" in both.out) == (3, True)
     assert len(parse_succession((files / "both.note").read_bytes()).signatures) == 2
+    two = [files / f"{name}.note" for name in ("workshop", "recycler")]
     assert run("witness", "combine", *two, "--trust", files / "new.json", "-o", files / "no.note").code == 1
     (files / "junk.note").write_bytes(b"junk")
+    words = ["--trust", files / "old.json", "-o", files / "no.note"]
     assert run("witness", "combine", *two, files / "junk.note", *words).code == 2
     assert not (files / "no.note").exists()
 
 
-def test_7_all_that_are_unlocked_sign_and_a_light_node_goes_on(files: Path) -> None:
-    ran = endorse(files, "--json")
-    assert ran.code == 0
-    assert {name.partition(".")[0] for name in ran.json["signed"]} == set(ORGANISATIONS)
-    assert (ran.json["enough"], ran.json["needed"], ran.json["refused"]) == (True, 3, {})
-    note = parse_succession((files / "out.note").read_bytes())
+@pytest.mark.usefixtures("both")
+def test_7_all_that_are_unlocked_sign_and_a_light_node_goes_on(files: Path, whole: Ran) -> None:
+    assert whole.code == 0
+    assert {name.partition(".")[0] for name in whole.json["signed"]} == set(ORGANISATIONS)
+    assert (whole.json["enough"], whole.json["needed"], whole.json["refused"]) == (True, 3, {})
+    note = parse_succession((files / "whole.note").read_bytes())
     verify_succession(trust(files, "old"), trust(files, "new"), note)
     node = ["--home", str(files / "node")]
     told = trust(files, "old").fingerprint()
     assert light(["trust", "pin", str(files / "old.json"), "--fingerprint", told, *node]) == 0
     rotate = ["trust", "rotate", str(files / "new.json"), "--succession"]
     assert light([*rotate, str(files / "both.note"), *node]) == 3
-    assert light([*rotate, str(files / "out.note"), *node]) == 0
+    assert light([*rotate, str(files / "whole.note"), *node]) == 0
     assert light(["state", *node]) == 0
 
 
@@ -129,27 +140,32 @@ def publish(files: Path, note: str, new: str = "new", old: str = "old") -> Ran:
     return run("witness", "publish", files / f"{note}.note", *words, "--json")
 
 
+@pytest.mark.usefixtures("both", "whole")
 def test_8_what_enough_signed_is_published_once_and_nothing_else(files: Path, home: Path) -> None:
     folder = home / "witness" / "published"
     assert publish(files, "both").code == 1
-    assert publish(files, "out", new="old").code == 1
-    assert publish(files, "out", old="new").code == 1
+    assert publish(files, "whole", new="old").code == 1
+    assert publish(files, "whole", old="new").code == 1
+    (files / "junk.note").write_bytes(b"junk")
     assert publish(files, "junk").code == 2
     assert not folder.exists()
-    assert (publish(files, "out").json["added"], publish(files, "out").json["added"]) == (True, False)
+    assert (publish(files, "whole").json["added"], publish(files, "whole").json["added"]) == (True, False)
     (path,) = folder.glob("*.json")
     assert path.stem == trust(files, "old").fingerprint().replace(" ", "")
     assert parse_published(path.read_bytes()).successor == trust(files, "new")
 
 
 def test_8_of_another_chain_it_publishes_nothing(files: Path) -> None:
-    (files / "simulated.note").write_bytes(note(A, replace(A, maximum_age_seconds=1)))
+    later = replace(A, maximum_age_seconds=1)
+    write(files, "simulated", A)
+    write(files, "simulated-too", later)
+    (files / "simulated.note").write_bytes(note(A, later))
     ran = publish(files, "simulated", "simulated-too", "simulated")
     assert (ran.code, "this home is of" in ran.out) == (1, True)
 
 
+@pytest.mark.usefixtures("whole")
 def test_8_no_witness_signs_another_successor(files: Path) -> None:
-    (files / "out.note").unlink()
     write(files, "other", replace(trust(files, "new"), maximum_age_seconds=1))
     ran = endorse(files, new="other")
     assert (ran.code, "signs no other" in ran.err) == (1, True)
