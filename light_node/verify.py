@@ -130,6 +130,8 @@ def verify_evidence(data: bytes, trust: Trust, question: Question, progress: Pro
 
 @dataclass(frozen=True, slots=True)
 class _Part:
+    """What the steps on credentials work on."""
+
     evidence: Evidence
     entries: tuple[ProvenEntry, ...]
     shown: dict[int, RawCredential]

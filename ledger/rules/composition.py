@@ -18,6 +18,8 @@ _FIELDS = frozenset({"action", "children", "parent"})
 
 @dataclass(frozen=True, slots=True)
 class _State:
+    """What is known after some events of the history."""
+
     parents: dict[str, int]
     children: dict[str, int]
     findings: list[Finding]

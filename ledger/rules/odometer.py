@@ -59,6 +59,8 @@ _FIELDS = frozenset({"odometer_km", "odometer_before_km", "odometer_after_km", "
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
+    """A distance that an event gives."""
+
     number: int
     time: datetime
     km: float
