@@ -12,8 +12,8 @@ from ledger.errors import MalformedError
 
 LEAST_S, MOST_S = 0.05, 7 * 86400.0
 MAX_CHARACTERS, MAX_NAME_CHARACTERS = 4096, 64
-MAX_KEY_PARTS = 64
-_LONG_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}""" % MAX_KEY_PARTS)
+MAX_DEPTH = 64
+_LONG_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}""" % MAX_DEPTH)
 """A name such as ``a.b.c`` of too many parts; reading it takes a time that grows with their square."""
 
 _T = TypeVar("_T")
@@ -81,16 +81,29 @@ def parse_toml(data: bytes, what: str) -> dict[str, object]:
         data: Trusted as to its meaning, not as to its form; whoever hands it over bounds its length.
         what: It is to be, for errors.
 
-    Raises: MalformedError: No TOML in UTF-8, nested too deeply, or with a name of too many parts.
+    Raises: MalformedError: No TOML in UTF-8, nested deeper than ``MAX_DEPTH``, or with a name of more parts.
     """
     if _LONG_KEY.search(data):
-        raise MalformedError(what, f"a name of more than {MAX_KEY_PARTS} parts")
+        raise MalformedError(what, f"a name of more than {MAX_DEPTH} parts")
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        table = tomllib.loads(data.decode("utf-8"))
     except RecursionError:
         raise MalformedError(what, "nested too deeply") from None
     except ValueError as error:  # also of a number with too many digits
         raise MalformedError(what, f"not TOML: {error}") from None
+    _check_depth(table, what)
+    return table
+
+
+def _check_depth(table: dict[str, object], what: str) -> None:
+    """Where Python stops by itself depends on who else is in the process."""
+    level: list[dict[str, object] | list[object]] = [table]
+    for _ in range(MAX_DEPTH):
+        inner = [value for one in level for value in (one.values() if isinstance(one, dict) else one)]
+        level = [value for value in inner if isinstance(value, dict | list)]
+        if not level:
+            return
+    raise MalformedError(what, "nested too deeply")
 
 
 def members(row: object, known: frozenset[str], at: str) -> Fields:
