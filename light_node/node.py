@@ -39,11 +39,16 @@ class Judged:
 class LightNode:
     """Judges files by one pinned trust file; use it while ``StateFolder.alone`` is held."""
 
-    def __init__(self, state: StateFolder) -> None:
+    def __init__(self, state: StateFolder, known: KnownCredentials | None = None) -> None:
         """Read the trust file and the memory, and whether the witnesses contradicted themselves.
 
         ``contradicted`` says so, or is None. Then no file is verified, and no anchor counts: see
         ``succession.rotating.refuse_contradicted``.
+
+        Args:
+            state: The folder.
+            known: Credentials that verified before, by whichever trust file: what a credential says is no matter of
+                trust.
 
         Raises:
             ConfigurationError: No trust file is pinned.
@@ -51,7 +56,7 @@ class LightNode:
             UntrustedError: What is remembered is of another chain.
         """
         self._state, self.trust, self.memory = state, state.trust(), state.memory()
-        self._known = KnownCredentials()
+        self.known = KnownCredentials() if known is None else known
         self.contradicted = _contradicted(state)
         if self.memory is not None and self.memory.chain_id != self.trust.chain_id:
             raise UntrustedError(f"what is remembered is of chain {self.memory.chain_id}, not {self.trust.chain_id}")
@@ -88,7 +93,7 @@ class LightNode:
             accepted=accepted,
             asset=asset,
             identity_required=identity_required,
-            known=self._known,
+            known=self.known,
             progress=progress,
         )
         header, signed = progress.header, progress.signed

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ledger.errors import ForkError
 from light_node.back_off import BackOff
+from light_node.known import KnownCredentials
 from light_node.node import LightNode
 from light_node.run.changes import after_nothing, after_verified
 from light_node.run.exposition import Metrics
@@ -53,7 +54,7 @@ class Follower:
         """
         self._settings, self._stop, self._warn, self.metrics = settings, stop, warn, Metrics()
         self._witnesses = open_witnesses(settings)
-        self._begin(LightNode(state))
+        self._begin(LightNode(state, KnownCredentials(settings.remembered_characters)))
         self._teller = Teller(state, settings.assets, self.metrics, write, warn)
         most_s = max(settings.interval_s, MOST_PATIENCE_S)
         back_off = BackOff(random.random, settings.interval_s, most_s)  # to spread a fleet's questions, no secret

@@ -67,7 +67,7 @@ class Renewal:
         self._patience.succeeded(_KEY)
         self._state.remember(memory)
         self._tell("anchored", "", size=anchor.size, root=encode_hexadecimal(anchor.root), by=[*anchor.witnesses])
-        return LightNode(self._state)
+        return LightNode(self._state, node.known)
 
     def _refused(self, error: VinculumError) -> None:
         if isinstance(error, ForkError):

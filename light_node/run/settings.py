@@ -7,6 +7,7 @@
     answer_s = 20                      # for all sources of an asset together
     question_s = 10                    # for one answer of one server
     answer_bytes = 786432              # of one answer; read, it takes up to 20 times as much memory
+    remembered_characters = 786432     # of credentials that need no opening again; they take six times as much memory
     lag_s = 60                         # how much older than the newest a source may be
     healthy_s = 150                    # how old the last round may be
     authorities = "ca.pem"             # who may vouch for servers, instead of the system's
@@ -43,6 +44,7 @@ from ledger.event import AssetType
 from ledger.identifiers import parse_identifier
 from ledger.proof.evidence import MAX_BYTES as MAX_EVIDENCE_BYTES
 from light_node.http_source import HttpSource
+from light_node.known import MOST_CHARACTERS
 from light_node.run.succession_settings import SuccessionSettings, read_successions
 from light_node.settings_file import load_settings_file
 from light_node.settings_table import MOST_S, Fields, members, tables
@@ -59,9 +61,10 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_ASSETS, MAX_SOURCES, MAX_WITNESSES, MAX_ROTATIONS = 10_000, 32, 64, 64
 MAX_ROTATION_BYTES = 1024 * 1024
 ANSWER_BYTES = 768 * 1024
+MAX_REMEMBERED = 1024 * 1024 * 1024
 _TOP = frozenset(
     {"home", "interval_s", "answer_s", "question_s", "answer_bytes", "lag_s", "healthy_s", "authorities", "listen"}
-) | {"assets", "sources", "witnesses", "successions"}
+) | {"assets", "sources", "witnesses", "successions", "remembered_characters"}
 _ASSET, _WITNESS = frozenset({"name", "type", "subject", "identifier"}), frozenset({"name", "url"})
 _KINDS = {
     "file": frozenset({"path"}),
@@ -94,6 +97,7 @@ class Settings:
         interval_s: Between two rounds.
         healthy_s: How old the last round may be.
         limits: What is granted to whoever is asked.
+        remembered_characters: Of credentials that verified, together.
         web: How servers are reached.
         listen: Host and port of metrics and health, or None.
         successions: What is done about successors of the trust file.
@@ -106,6 +110,7 @@ class Settings:
     interval_s: float
     healthy_s: float
     limits: Limits
+    remembered_characters: int
     web: Web
     listen: tuple[str, int] | None
     successions: SuccessionSettings
@@ -143,6 +148,7 @@ def parse_settings(table: object, folder: Path) -> Settings:
         interval_s=interval_s,
         healthy_s=top.seconds("healthy_s", min(3 * (interval_s + answer_s), MOST_S)),
         limits=Limits(answer_s, int(top.seconds("lag_s", 60.0))),
+        remembered_characters=top.number("remembered_characters", MOST_CHARACTERS, least=0, most=MAX_REMEMBERED),
         web=Web(
             top.seconds("question_s", 10.0),
             top.number("answer_bytes", ANSWER_BYTES, least=1024, most=MAX_EVIDENCE_BYTES),

@@ -125,7 +125,7 @@ class Successions:
         self._teller.fork({"file": str(conflict)})
         forget_offer(self._state)
         self._teller.trust(digest_of(node.trust), None)
-        return LightNode(self._state)
+        return LightNode(self._state, node.known)
 
     def _go_on(self, node: LightNode, published: Published, now: int) -> LightNode:
         """Take what was published, or tell that it can be taken, or why it cannot."""
@@ -143,7 +143,7 @@ class Successions:
                 self._teller.trust(old, signed.statement.new)
             return node
         rotate_by_succession(self._state, new, signed, now)
-        return LightNode(self._state)
+        return LightNode(self._state, node.known)
 
     def _settle(self, node: LightNode) -> None:
         """Tell by which successions the pinned trust file came to where another one stood when that was told last."""

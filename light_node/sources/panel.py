@@ -132,6 +132,7 @@ class Panel:
             accepted=None if memory is None else memory.accepted(self._witnesses.path_for(self.node, data)),
             asset=_asked(wanted),
             identity_required=wanted.subject is None,
+            known=self.node.known,
             progress=progress,
         )
         account = verdict.account

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -13,10 +15,13 @@ from light_node import credentials
 from light_node.judgement import judge
 from light_node.known import LONGEST_CHARACTERS, MOST_CHARACTERS, NONE_KEPT, Content, KnownCredentials
 from light_node.node import LightNode
+from light_node.run.follower import Follower
+from light_node.run.settings import load_settings
 from light_node.state import StateFolder
 from light_node.verdict import Outcome, Step, Verdict
 from tests.light_node.judging import assert_refused, assert_verified, with_claim, with_credential, with_disclosure
 from tests.simulator.chain import DAY, START
+from tests.simulator.sealed import SealedSimulator
 from tests.simulator.world import MAKER, World, make_world
 
 
@@ -88,6 +93,32 @@ def test_a_light_node_knows_what_it_judged(world: World, tmp_path: Path, monkeyp
         monkeypatch.setattr(credentials, "verify_sd_jwt", lambda raw, key: pytest.fail("opened again"))
         assert node.judge(data, now=world.chain.time).verdict == first
     assert_verified(first)
+
+
+@pytest.mark.parametrize(("settings", "expected"), [("", (5, 0, 0)), ("remembered_characters = 0", (10, 10, 10))])
+def test_a_run_opens_again_only_what_it_may_not_remember(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str, expected: tuple[int, ...]
+) -> None:
+    """Each answer is judged by itself, and the best is then accepted: with nothing remembered, it is opened twice."""
+    chain, state = SealedSimulator(), StateFolder(tmp_path / "node")
+    world = make_world(chain)
+    chain.grow(2)
+    state.make()
+    state.pin(chain.trust())
+    assets = f'[[assets]]\nname = "pack"\ntype = "battery"\nsubject = "{world.battery.subject.hex()}"\n'
+    sources = '[[sources]]\nname = "folder"\nkind = "file"\npath = "pack.json"\n'
+    (tmp_path / "light.toml").write_text(f"{settings}\n{assets}{sources}")
+    opened, verify = list[object](), credentials.verify_sd_jwt
+    monkeypatch.setattr(credentials, "verify_sd_jwt", lambda raw, key: (opened.append(raw), verify(raw, key))[1])
+    monkeypatch.setattr(time, "time", lambda: float(chain.time))
+    with state.alone():
+        run = Follower(load_settings(tmp_path / "light.toml"), state, Event(), lambda _: None, lambda _: None)
+        for count in expected:
+            chain.grow(1)
+            (tmp_path / "pack.json").write_bytes(encode_evidence(chain.sealed_evidence(world.battery)))
+            run.round()
+            assert len(opened) == count
+            opened.clear()
 
 
 @pytest.mark.parametrize("number", [1, 2])

@@ -358,6 +358,9 @@ BAD_SETTINGS = {
     "a port beyond": f'listen = "127.0.0.1:65536"\n{ASSETS}{SOURCES}',
     "an answer of no size": f"answer_bytes = 0\n{ASSETS}{SOURCES}",
     "an answer beyond evidence": f"answer_bytes = 40000000\n{ASSETS}{SOURCES}",
+    "less than nothing remembered": f"remembered_characters = -1\n{ASSETS}{SOURCES}",
+    "half a character remembered": f"remembered_characters = 0.5\n{ASSETS}{SOURCES}",
+    "more remembered than any machine holds": f"remembered_characters = 2000000000\n{ASSETS}{SOURCES}",
     "a negative block": f"{ASSETS}{SOURCES}first_block = -1\n",
     "a source and a witness of one name": f'{ASSETS}{SOURCES}[[witnesses]]\nname = "own"\nurl = "http://h"\n',
     "one witness twice": f'{ASSETS}{SOURCES}[[witnesses]]\nname = "a"\nurl = "http://h"\n'
