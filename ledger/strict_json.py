@@ -8,6 +8,7 @@ import re
 from json.encoder import encode_basestring
 from typing import cast
 
+from ledger.ecmascript_number import ecmascript_number
 from ledger.errors import MalformedError
 from ledger.event import Json
 from ledger.json_shape import NOT_CANONICAL, check_depth, check_one_form
@@ -199,7 +200,7 @@ def _write(value: Json, parts: list[str]) -> None:
             raise MalformedError("JSON", "an integer beyond ±(2**53 - 1)")
         parts.append(str(value))
     elif isinstance(value, float):
-        parts.append(_ecmascript_number(value))
+        parts.append(ecmascript_number(value))
     elif isinstance(value, list):
         _write_many("[", "]", value, parts)
     elif isinstance(value, dict):
@@ -232,34 +233,3 @@ def _utf16(name: str) -> bytes:
     if not isinstance(name, str):
         raise MalformedError("JSON", "a name that is not a string")
     return name.encode("utf-16-be")
-
-
-def _ecmascript_number(value: float) -> str:
-    """Write a finite float as ECMAScript's ``Number.prototype.toString`` does (RFC 8785, 3.2.2.3)."""
-    if not math.isfinite(value):
-        raise MalformedError("JSON", "NaN and infinities are not JSON")
-    if value == 0:
-        return "0"
-    mantissa, _, exponent_text = repr(value).lower().partition("e")
-    sign, mantissa = ("-", mantissa[1:]) if mantissa.startswith("-") else ("", mantissa)
-    whole, _, fraction = mantissa.partition(".")
-    fraction = "" if fraction == "0" else fraction
-    point = len(whole) + int(exponent_text or 0)
-    digits = whole + fraction
-    stripped = digits.lstrip("0")
-    point -= len(digits) - len(stripped)
-    digits = stripped.rstrip("0")
-    return sign + _place_point(digits, point)
-
-
-def _place_point(digits: str, point: int) -> str:
-    count = len(digits)
-    if count <= point <= 21:
-        return digits + "0" * (point - count)
-    if 0 < point <= 21:
-        return f"{digits[:point]}.{digits[point:]}"
-    if -6 < point <= 0:
-        return "0." + "0" * -point + digits
-    exponent = point - 1
-    mantissa = digits if count == 1 else f"{digits[0]}.{digits[1:]}"
-    return f"{mantissa}e{'+' if exponent >= 0 else '-'}{abs(exponent)}"
