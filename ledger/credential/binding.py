@@ -200,7 +200,7 @@ def verify_binding(credential: Disclosed, place: Place) -> Binding:
 
 
 def verify_place(binding: Binding, place: Place) -> None:
-    """Prove that a verified credential says of its place what is so; raises as ``verify_binding``, which it is part of."""
+    """Prove that a verified credential says of its place what is so: the part of ``verify_binding`` that compares."""
     pairs: tuple[tuple[str, object, object], ...] = (
         ("iss", place.organisation, binding.organisation),
         ("sub", place.subject.hex(), binding.subject.hex()),
