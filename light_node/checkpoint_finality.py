@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ledger.errors import ForkError, InclusionError, StaleError, UntrustedError
-from ledger.proof.checkpoint import VerifiedCheckpoint, parse_checkpoint, parse_vkey, verify_cosignatures
+from ledger.proof.checkpoint import parse_checkpoint
+from ledger.proof.cosignature import VerifiedCheckpoint, parse_vkey, verify_cosignatures
 from ledger.proof.evidence import CheckpointFinality
 from ledger.proof.header import RawHeader
 from ledger.proof.merkle import leaf_hash, verify_consistency, verify_inclusion

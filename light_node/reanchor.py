@@ -19,14 +19,8 @@ from ledger.errors import (
     UntrustedError,
     VerificationError,
 )
-from ledger.proof.checkpoint import (
-    Cosignature,
-    SignedCheckpoint,
-    VerifiedCheckpoint,
-    parse_checkpoint,
-    parse_vkey,
-    verify_cosignatures,
-)
+from ledger.proof.checkpoint import SignedCheckpoint, parse_checkpoint
+from ledger.proof.cosignature import Cosignature, VerifiedCheckpoint, parse_vkey, verify_cosignatures
 from ledger.proof.merkle import verify_consistency
 from ledger.proof.tlog_text import NONCE_BYTES, nonce_line
 from light_node.freshness import CLOCK_TOLERANCE_SECONDS

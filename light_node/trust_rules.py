@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from ledger.errors import MalformedError
 from ledger.event import Json
-from ledger.proof.checkpoint import check_threshold, parse_vkey
+from ledger.proof.cosignature import check_threshold, parse_vkey
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
 from ledger.proof.header import MAX_VALIDATORS
 from ledger.strict_json import MAX_INTEGER

@@ -10,7 +10,7 @@ from ledger.cli.app import command, frame_of, group
 from ledger.cli.options import As, read_address
 from ledger.cli.output import counted, utc
 from ledger.errors import ConfigurationError
-from ledger.proof.checkpoint import parse_vkey
+from ledger.proof.cosignature import parse_vkey
 from ledger.service.directory import find_organisation
 from ledger.service.witness import FOLDER, new_checkpoint, witnesses_of
 from ledger.service.witness_peers import Peer, Report, add_peer, load_peers, load_report, parse_url, remove_peer

@@ -23,7 +23,7 @@ from ledger.credential.recipient import (
 )
 from ledger.errors import ConfigurationError, MalformedError
 from ledger.event import Json
-from ledger.proof.checkpoint import witness_key_from_seed
+from ledger.proof.cosignature import witness_key_from_seed
 from ledger.proof.note import SigningKey as NoteKey
 from ledger.service.keyring import Keyring, Keys
 from ledger.store.chain_index import IssuerKey

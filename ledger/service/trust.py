@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import col, select
 
 from ledger.errors import MissingError
-from ledger.proof.checkpoint import check_threshold
+from ledger.proof.cosignature import check_threshold
 from ledger.proof.evidence import SealFinality
 from ledger.proof.keccak import keccak256
 from ledger.service.finality import VALIDATORS, FinalBlock, final_block

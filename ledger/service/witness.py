@@ -14,7 +14,8 @@ from sqlmodel import func, select
 
 from ledger.chain.blocks import BlockTree
 from ledger.errors import ConflictError, MissingError, RejectedError, SourceTimeoutError
-from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, add_cosignatures, parse_checkpoint
+from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint
+from ledger.proof.cosignature import add_cosignatures
 from ledger.proof.merkle import root_of
 from ledger.service.files import write_durably
 from ledger.service.members import WITNESS, witness_key

@@ -12,7 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from ledger.errors import ConflictError, ConsistencyError, SourceError, VerificationError
-from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint, verify_cosignatures
+from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint
+from ledger.proof.cosignature import verify_cosignatures
 from ledger.proof.merkle import consistency_path, inclusion_path, root_of, verify_consistency
 from ledger.proof.note import VerifierKey
 from ledger.proof.tlog_text import (

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import httpx
 
 from ledger.errors import MalformedError, SignatureError, SourceError, TooLargeError, VerificationError
-from ledger.proof.checkpoint import SignedCheckpoint, parse_size, verify_cosignatures
+from ledger.proof.checkpoint import SignedCheckpoint, parse_size
+from ledger.proof.cosignature import verify_cosignatures
 from ledger.proof.note import NoteSignature, parse_signature_lines
 from ledger.proof.tlog_text import AddCheckpoint, encode_add_checkpoint
 from ledger.service.witness_peers import Peer, Said

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ledger.errors import ConfigurationError, ConflictError, MalformedError, MissingError
 from ledger.event import Json
-from ledger.proof.checkpoint import parse_vkey
+from ledger.proof.cosignature import parse_vkey
 from ledger.proof.note import VerifierKey
 from ledger.service.files import write_durably
 from ledger.strict_json import canonical_json, parse_json

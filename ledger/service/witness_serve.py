@@ -11,7 +11,7 @@ from contextlib import suppress
 from sqlmodel import col, select
 
 from ledger.errors import ConfigurationError, NotAuthorisedError, SourceError, VerificationError
-from ledger.proof.checkpoint import parse_vkey
+from ledger.proof.cosignature import parse_vkey
 from ledger.proof.note import VerifierKey
 from ledger.service.members import WITNESS, witness_key
 from ledger.service.witness import FOLDER, LATEST

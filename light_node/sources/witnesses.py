@@ -10,13 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ledger.errors import ForkError, MissingError, UntrustedError, VerificationError, VinculumError
-from ledger.proof.checkpoint import (
-    Checkpoint,
-    SignedCheckpoint,
-    parse_checkpoint,
-    parse_vkey,
-    verify_cosignatures,
-)
+from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint
+from ledger.proof.cosignature import parse_vkey, verify_cosignatures
 from ledger.proof.merkle import verify_consistency
 from ledger.proof.note import NoteSignature
 from light_node.heads import TreeHead

@@ -38,7 +38,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ledger.errors import MalformedError, QuorumError, SignatureError, UntrustedError
 from ledger.proof import note as notes
-from ledger.proof.checkpoint import parse_vkey
+from ledger.proof.cosignature import parse_vkey
 from ledger.proof.note import COSIGNATURE, Note, NoteSignature, SigningKey, VerifierKey
 from ledger.strict_json import MAX_INTEGER
 from light_node.succession.rules import check_following, digest_of, witnesses_rule

@@ -30,7 +30,8 @@ from ledger.identifiers import parse_identifier
 from ledger.intake.csv_map import parse_mapping
 from ledger.intake.csv_rows import parse_csv
 from ledger.intake.document import parse_document
-from ledger.proof.checkpoint import parse_checkpoint, parse_vkey, verify_cosignatures
+from ledger.proof.checkpoint import parse_checkpoint
+from ledger.proof.cosignature import parse_vkey, verify_cosignatures
 from ledger.proof.evidence import encode_evidence, parse_evidence
 from ledger.proof.header import block_hash, commit_seal_hash, encode_qbft_extra, parse_header, parse_qbft_extra
 from ledger.proof.keccak import keccak256

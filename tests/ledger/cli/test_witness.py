@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ledger.chain.process import find_free_port
-from ledger.proof.checkpoint import log_key_from_seed, parse_checkpoint, witness_key_from_seed
+from ledger.proof.checkpoint import log_key_from_seed, parse_checkpoint
+from ledger.proof.cosignature import witness_key_from_seed
 from tests.ledger.cli.conftest import ORGANISATIONS, run
 
 pytestmark = pytest.mark.integration

@@ -14,18 +14,14 @@ from hypothesis import strategies as st
 
 from ledger.errors import MalformedError, QuorumError, SignatureError, VerificationError
 from ledger.proof import note as notes
-from ledger.proof.checkpoint import (
-    MAX_EXTENSIONS,
+from ledger.proof.checkpoint import MAX_EXTENSIONS, Checkpoint, log_key_from_seed, parse_checkpoint, sign_checkpoint
+from ledger.proof.cosignature import (
     MAX_TIME,
-    Checkpoint,
     VerifiedCheckpoint,
     add_cosignatures,
     check_threshold,
     cosign,
-    log_key_from_seed,
-    parse_checkpoint,
     parse_vkey,
-    sign_checkpoint,
     verify_cosignatures,
     witness_key_from_seed,
 )

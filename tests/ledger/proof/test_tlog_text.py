@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import MalformedError
-from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, cosign, witness_key_from_seed
+from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint
+from ledger.proof.cosignature import cosign, witness_key_from_seed
 from ledger.proof.note import MAX_SIGNATURES, parse_signature_lines
 from ledger.proof.tlog_text import (
     MAX_LINES,

@@ -13,7 +13,8 @@ from ledger.access import Tier
 from ledger.credential.sd_jwt import parse_sd_jwt
 from ledger.errors import ConsistencyError, UnknownAssetError
 from ledger.event import AssetReference
-from ledger.proof.checkpoint import Checkpoint, witness_key_from_seed
+from ledger.proof.checkpoint import Checkpoint
+from ledger.proof.cosignature import witness_key_from_seed
 from ledger.proof.evidence import HiddenEntry, OpenEntry, parse_evidence
 from ledger.proof.merkle import MemoryTree, leaf_hash, root_of
 from ledger.service.evidence import build_evidence

@@ -19,15 +19,8 @@ from ledger.errors import (
     UntrustedError,
     VerificationError,
 )
-from ledger.proof.checkpoint import (
-    Checkpoint,
-    log_key_from_seed,
-    parse_checkpoint,
-    parse_vkey,
-    sign_checkpoint,
-    verify_cosignatures,
-    witness_key_from_seed,
-)
+from ledger.proof.checkpoint import Checkpoint, log_key_from_seed, parse_checkpoint, sign_checkpoint
+from ledger.proof.cosignature import parse_vkey, verify_cosignatures, witness_key_from_seed
 from ledger.proof.note import NoteSignature, SigningKey
 from light_node.succession.rules import check_period, check_place
 from light_node.succession.statement import (

@@ -15,7 +15,8 @@ from ipfs.batch import Batch
 from ipfs.cid import cid_from_digest
 from ledger.event import Attachment
 from ledger.kinds import kind_by_number
-from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, add_cosignatures, cosign, parse_checkpoint
+from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint
+from ledger.proof.cosignature import add_cosignatures, cosign
 from ledger.proof.slots import head_slot
 from ledger.service.audit.report import MAX_DIFFERENCES, Findings
 from ledger.service.audit.run import Severity, audit

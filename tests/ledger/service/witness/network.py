@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ledger.chain.process import find_free_port
-from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, add_cosignatures, cosign, parse_vkey
+from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint
+from ledger.proof.cosignature import add_cosignatures, cosign, parse_vkey
 from ledger.proof.tlog_text import AddCheckpoint, encode_add_checkpoint
 from ledger.service.enrolment import enrol
 from ledger.service.members import witness_key

@@ -9,15 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from ledger.errors import UnreachableError
-from ledger.proof.checkpoint import (
-    Checkpoint,
-    SignedCheckpoint,
-    add_cosignatures,
-    cosign,
-    parse_checkpoint,
-    verify_cosignatures,
-    witness_key_from_seed,
-)
+from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint
+from ledger.proof.cosignature import add_cosignatures, cosign, verify_cosignatures, witness_key_from_seed
 from ledger.proof.note import parse_signature_lines
 from ledger.proof.tlog_text import nonce_line
 from ledger.service.witness_answers import MAX_REFUSED_NOTES, RENEW_SECONDS

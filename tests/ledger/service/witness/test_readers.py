@@ -8,14 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from ledger.proof.checkpoint import (
-    Checkpoint,
-    SignedCheckpoint,
-    add_cosignatures,
-    cosign,
-    parse_checkpoint,
-    verify_cosignatures,
-)
+from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint
+from ledger.proof.cosignature import add_cosignatures, cosign, verify_cosignatures
 from ledger.proof.merkle import leaf_hash, root_of, verify_consistency, verify_inclusion
 from ledger.proof.tlog_text import nonce_line, parse_consistency_proof, parse_inclusion_proof
 from ledger.service.witness_answers import RENEW_SECONDS

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ledger.errors import MissingError
-from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, add_cosignatures, cosign, witness_key_from_seed
+from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint
+from ledger.proof.cosignature import add_cosignatures, cosign, witness_key_from_seed
 from ledger.proof.merkle import MemoryTree, NodeReader, consistency_path, leaf_hash, root_of
 from ledger.proof.note import SigningKey
 from ledger.proof.tlog_text import AddCheckpoint, encode_add_checkpoint
