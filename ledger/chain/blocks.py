@@ -9,7 +9,8 @@ from sqlalchemy import delete, insert, select
 from sqlmodel import Session, col
 
 from ledger.errors import MissingError
-from ledger.proof.merkle import leaf_hash, nodes_to_store
+from ledger.proof.merkle import leaf_hash
+from ledger.proof.merkle_tree import nodes_to_store
 from ledger.store.chain_index import MerkleNode
 from ledger.store.columns import table_of
 
@@ -17,7 +18,7 @@ LEVELS = 64
 
 
 class BlockTree:
-    """Reads complete nodes for ``ledger.proof.merkle``: inclusion and consistency paths in O(log n) reads."""
+    """Reads complete nodes for ``ledger.proof.merkle_tree``: inclusion and consistency paths in O(log n) reads."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

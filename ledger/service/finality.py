@@ -13,7 +13,7 @@ from ledger.proof.evidence import CheckpointFinality, Finality, SealFinality, Se
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
 from ledger.proof.evidence_finality import finality_value, parse_finality
 from ledger.proof.header import MAX_HEADER_BYTES, QBFT, block_hash, parse_header, with_seals
-from ledger.proof.merkle import inclusion_path
+from ledger.proof.merkle_tree import inclusion_path
 from ledger.service.files import write_durably
 from ledger.service.pinned import load_line, prove_pinned
 from ledger.service.seals import prove_sealed

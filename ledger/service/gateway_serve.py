@@ -15,7 +15,7 @@ from ledger.credential.base64url import parse_base64url
 from ledger.credential.jose import PublicKey
 from ledger.errors import ConfigurationError, NotAuthorisedError, VinculumError
 from ledger.key_validity import Standing, is_devices, standing_at
-from ledger.proof.merkle import consistency_path
+from ledger.proof.merkle_tree import consistency_path
 from ledger.service.directory import recipients_of
 from ledger.service.gateway_answers import GatewayAnswers
 from ledger.service.gateway_inbox import Inbox

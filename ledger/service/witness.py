@@ -16,7 +16,7 @@ from ledger.chain.blocks import BlockTree
 from ledger.errors import ConflictError, MissingError, RejectedError, SourceTimeoutError
 from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint
 from ledger.proof.cosignature import add_cosignatures
-from ledger.proof.merkle import root_of
+from ledger.proof.merkle_tree import root_of
 from ledger.service.files import write_durably
 from ledger.service.members import WITNESS, witness_key
 from ledger.service.witness_client import Asked

@@ -14,7 +14,8 @@ from pathlib import Path
 from ledger.errors import ConflictError, ConsistencyError, SourceError, VerificationError
 from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint
 from ledger.proof.cosignature import verify_cosignatures
-from ledger.proof.merkle import consistency_path, inclusion_path, root_of, verify_consistency
+from ledger.proof.merkle import verify_consistency
+from ledger.proof.merkle_tree import consistency_path, inclusion_path, root_of
 from ledger.proof.note import VerifierKey
 from ledger.proof.tlog_text import (
     AddCheckpoint,

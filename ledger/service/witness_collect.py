@@ -12,7 +12,7 @@ import httpx
 
 from ledger.chain.blocks import BlockTree
 from ledger.proof.checkpoint import SignedCheckpoint
-from ledger.proof.merkle import consistency_path
+from ledger.proof.merkle_tree import consistency_path
 from ledger.service.witness_client import CONVERSATION_S, Asked, WitnessClient
 from ledger.service.witness_peers import Peer, Said
 from ledger.store.database import Database

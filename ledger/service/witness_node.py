@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ledger.chain.blocks import BlockTree
 from ledger.errors import ConflictError
-from ledger.proof.merkle import NodeReader
+from ledger.proof.merkle_tree import NodeReader
 from ledger.service.workspace import Workspace
 
 FOLLOW_ATTEMPTS = 5

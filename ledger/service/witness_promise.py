@@ -15,7 +15,8 @@ from ipfs.files import flush_folder
 from ledger.errors import ConflictError, ConsistencyError, MalformedError, MissingError
 from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint
 from ledger.proof.cosignature import add_cosignatures, cosign
-from ledger.proof.merkle import NodeReader, consistency_path, verify_consistency
+from ledger.proof.merkle import verify_consistency
+from ledger.proof.merkle_tree import NodeReader, consistency_path
 from ledger.proof.note import NoteSignature, SigningKey, VerifierKey
 from ledger.proof.tlog_text import nonce_line
 from ledger.service.files import write_durably

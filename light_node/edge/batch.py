@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ledger.errors import ContentMismatchError, InclusionError, MalformedError
-from ledger.proof.merkle import Frontier, leaf_hash, root_from_leaves
+from ledger.proof.merkle import leaf_hash
+from ledger.proof.merkle_tree import Frontier, root_from_leaves
 from light_node.edge.limits import MICROSECONDS
 from light_node.edge.reading import MAX_LEAF_BYTES, Quality, Reading, parse_reading
 from light_node.edge.statement import MAX_READINGS, MAX_READINGS_BYTES, Statement, VerifiedStatement

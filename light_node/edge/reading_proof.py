@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ledger.credential.jose import PublicKey
 from ledger.event import Json
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
-from ledger.proof.merkle import MAX_PATH, MemoryTree, inclusion_path, leaf_hash, verify_inclusion
+from ledger.proof.merkle import MAX_PATH, leaf_hash, verify_inclusion
+from ledger.proof.merkle_tree import MemoryTree, inclusion_path
 from ledger.strict_json import canonical_json, parse_json
 from light_node.device_key import DeviceKeyProof, device_key_value, parse_device_key
 from light_node.edge.reading import MAX_LEAF_BYTES, Quality, Reading, parse_reading

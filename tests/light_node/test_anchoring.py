@@ -24,7 +24,8 @@ from ledger.errors import (
     UntrustedError,
 )
 from ledger.proof.evidence import encode_evidence
-from ledger.proof.merkle import MemoryTree, consistency_path, leaf_hash, root_of
+from ledger.proof.merkle import leaf_hash
+from ledger.proof.merkle_tree import MemoryTree, consistency_path, root_of
 from ledger.proof.tlog_text import ConsistencyProof, encode_consistency_proof
 from light_node.anchoring import anchor_anew, fetch_path
 from light_node.http_source import HttpSource

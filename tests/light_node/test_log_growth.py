@@ -17,7 +17,8 @@ from ledger.errors import (
     VerificationError,
 )
 from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, log_key_from_seed, parse_checkpoint, sign_checkpoint
-from ledger.proof.merkle import MemoryTree, consistency_path, leaf_hash, root_of
+from ledger.proof.merkle import leaf_hash
+from ledger.proof.merkle_tree import MemoryTree, consistency_path, root_of
 from light_node.log_growth import Growth, parse_log_key, verify_growth
 
 ORIGIN = "receipts.example"

@@ -15,7 +15,8 @@ import pytest
 
 from ledger.errors import ConfigurationError, MalformedError, UntrustedError
 from ledger.proof.evidence import encode_evidence
-from ledger.proof.merkle import MemoryTree, consistency_path, leaf_hash
+from ledger.proof.merkle import leaf_hash
+from ledger.proof.merkle_tree import MemoryTree, consistency_path
 from light_node.finality import verify_finality
 from light_node.heads import TreeHead
 from light_node.memory import Memory, encode_memory, parse_fork, parse_memory

@@ -18,7 +18,8 @@ from ledger.errors import (
     UntrustedError,
 )
 from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint
-from ledger.proof.merkle import MemoryTree, consistency_path, leaf_hash, root_of
+from ledger.proof.merkle import leaf_hash
+from ledger.proof.merkle_tree import MemoryTree, consistency_path, root_of
 from light_node.reanchor import MAX_ANSWER_AGE_SECONDS, Anchor, Answer, Paths, reanchor, wanted_paths
 from light_node.trust_rules import WitnessRule
 from tests.simulator.chain import ORIGIN

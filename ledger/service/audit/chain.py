@@ -11,7 +11,7 @@ from ledger.chain.client import ChainClient
 from ledger.chain.comparison import compare_heads
 from ledger.errors import MalformedError
 from ledger.proof.checkpoint import Checkpoint, parse_checkpoint
-from ledger.proof.merkle import root_of
+from ledger.proof.merkle_tree import root_of
 from ledger.service.audit.report import Findings
 from ledger.service.contracts import Contracts
 from ledger.store.chain_index import Attestation, Head

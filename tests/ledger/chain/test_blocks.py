@@ -8,15 +8,8 @@ import pytest
 
 from ledger.chain.blocks import BlockTree, append_blocks, cut_blocks
 from ledger.errors import MissingError
-from ledger.proof.merkle import (
-    MemoryTree,
-    consistency_path,
-    inclusion_path,
-    leaf_hash,
-    root_of,
-    verify_consistency,
-    verify_inclusion,
-)
+from ledger.proof.merkle import leaf_hash, verify_consistency, verify_inclusion
+from ledger.proof.merkle_tree import MemoryTree, consistency_path, inclusion_path, root_of
 from ledger.store.database import Database
 
 HASHES = [hashlib.sha256(bytes((number,))).digest() for number in range(67)]

@@ -14,18 +14,20 @@ from ledger.errors import ConsistencyError, InclusionError, MalformedError
 from ledger.proof.merkle import (
     EMPTY_ROOT,
     MAX_SIZE,
+    leaf_hash,
+    node_hash,
+    root_from_inclusion_path,
+    verify_consistency,
+    verify_inclusion,
+)
+from ledger.proof.merkle_tree import (
     Frontier,
     MemoryTree,
     consistency_path,
     inclusion_path,
-    leaf_hash,
-    node_hash,
     nodes_to_store,
-    root_from_inclusion_path,
     root_from_leaves,
     root_of,
-    verify_consistency,
-    verify_inclusion,
 )
 from tests.ledger.proof import reference
 from tests.ledger.proof.vectors import FOLDER, Vector, assert_refused, octets, vectors

@@ -16,7 +16,8 @@ from ledger.event import AssetReference
 from ledger.proof.checkpoint import Checkpoint
 from ledger.proof.cosignature import witness_key_from_seed
 from ledger.proof.evidence import HiddenEntry, OpenEntry, parse_evidence
-from ledger.proof.merkle import MemoryTree, leaf_hash, root_of
+from ledger.proof.merkle import leaf_hash
+from ledger.proof.merkle_tree import MemoryTree, root_of
 from ledger.service.evidence import build_evidence
 from ledger.service.read import AssetRecord
 from ledger.service.trust import make_trust

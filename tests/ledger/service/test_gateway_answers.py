@@ -9,7 +9,8 @@ import pytest
 
 from ledger.credential.jose import PublicKey
 from ledger.errors import MissingError, NotAuthorisedError, UnknownAssetError
-from ledger.proof.merkle import MemoryTree, consistency_path, leaf_hash, root_of, verify_consistency
+from ledger.proof.merkle import leaf_hash, verify_consistency
+from ledger.proof.merkle_tree import MemoryTree, consistency_path, root_of
 from ledger.proof.tlog_text import parse_consistency_proof
 from ledger.service import gateway_inbox
 from ledger.service.gateway_answers import RECEIPT_S, GatewayAnswers

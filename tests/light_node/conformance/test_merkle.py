@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.proof.merkle import MAX_SIZE, MemoryTree, consistency_path, inclusion_path, root_of
+from ledger.proof.merkle import MAX_SIZE
+from ledger.proof.merkle_tree import MemoryTree, consistency_path, inclusion_path, root_of
 from tests.ledger.proof.vectors import Vector, vectors
 from tests.light_node.conformance.asking import ask, bare, ok, refusal
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from ledger.proof.merkle import MemoryTree, consistency_path, leaf_hash
+from ledger.proof.merkle import leaf_hash
+from ledger.proof.merkle_tree import MemoryTree, consistency_path
 from ledger.proof.tlog_text import ConsistencyProof, encode_consistency_proof
 from light_node.edge.attester import EdgeAsset
 from light_node.edge.batch import verify_readings

@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import rlp
 
 from ledger.proof.keccak import keccak256
-from ledger.proof.merkle import MemoryTree, consistency_path, inclusion_path, leaf_hash, root_of
+from ledger.proof.merkle import leaf_hash
+from ledger.proof.merkle_tree import MemoryTree, consistency_path, inclusion_path, root_of
 from ledger.proof.tlog_text import (
     ConsistencyProof,
     InclusionProof,

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ledger.errors import ForkError, MalformedError, MissingError, SignatureError, UntrustedError
-from ledger.proof.merkle import MemoryTree, consistency_path, leaf_hash, root_of
+from ledger.proof.merkle import leaf_hash
+from ledger.proof.merkle_tree import MemoryTree, consistency_path, root_of
 from light_node.heads import TreeHead
 from light_node.sources.witnesses import choose_path, gather_checkpoint
 from light_node.trust_rules import WitnessRule

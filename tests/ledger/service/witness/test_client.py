@@ -14,7 +14,7 @@ import pytest
 from ledger.chain.process import find_free_port
 from ledger.proof.checkpoint import SignedCheckpoint
 from ledger.proof.cosignature import add_cosignatures, cosign, verify_cosignatures, witness_key_from_seed
-from ledger.proof.merkle import consistency_path
+from ledger.proof.merkle_tree import consistency_path
 from ledger.proof.note import SigningKey
 from ledger.service.witness_client import MAX_ANSWER_BYTES, Asked
 from ledger.service.witness_collect import Question, ask_all

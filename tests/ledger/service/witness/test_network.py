@@ -18,7 +18,7 @@ from ledger.chain.node import find_anvil
 from ledger.errors import ConfigurationError, MissingError, QuorumError
 from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint
 from ledger.proof.cosignature import parse_vkey, verify_cosignatures
-from ledger.proof.merkle import consistency_path, root_of
+from ledger.proof.merkle_tree import consistency_path, root_of
 from ledger.proof.note import parse_signature_lines
 from ledger.proof.tlog_text import parse_consistency_proof
 from ledger.service.trust import make_trust

@@ -10,7 +10,8 @@ import pytest
 
 from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint, parse_checkpoint
 from ledger.proof.cosignature import add_cosignatures, cosign, verify_cosignatures
-from ledger.proof.merkle import leaf_hash, root_of, verify_consistency, verify_inclusion
+from ledger.proof.merkle import leaf_hash, verify_consistency, verify_inclusion
+from ledger.proof.merkle_tree import root_of
 from ledger.proof.tlog_text import nonce_line, parse_consistency_proof, parse_inclusion_proof
 from ledger.service.witness_answers import RENEW_SECONDS
 from ledger.service.witness_request import Request

@@ -9,7 +9,8 @@ from pathlib import Path
 from ledger.errors import MissingError
 from ledger.proof.checkpoint import Checkpoint, SignedCheckpoint
 from ledger.proof.cosignature import add_cosignatures, cosign, witness_key_from_seed
-from ledger.proof.merkle import MemoryTree, NodeReader, consistency_path, leaf_hash, root_of
+from ledger.proof.merkle import leaf_hash
+from ledger.proof.merkle_tree import MemoryTree, NodeReader, consistency_path, root_of
 from ledger.proof.note import SigningKey
 from ledger.proof.tlog_text import AddCheckpoint, encode_add_checkpoint
 from ledger.service.witness_answers import Files, WitnessAnswers
