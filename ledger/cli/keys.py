@@ -67,7 +67,7 @@ def add_key(
     key = parse_jwk(parse_json(read_file_or_pipe(jwk, MAX_JWK_BYTES, "JWK"), what="JWK"))
     with frame.workspace() as workspace:
         add_issuer_key(workspace, name, key, DEVICE_KEY if device else 0)
-    frame.output.result({"thumbprint": key.thumbprint}, f"key {key.thumbprint.hex()} is valid from now on")
+    frame.output.result({"thumbprint": key.key_id}, f"key {key.key_id} is valid from now on")
 
 
 @command(
@@ -94,8 +94,9 @@ def revoke(
         revoke_issuer_key(workspace, name, thumbprint)
         lacks = workspace.member(name).issuer.public.thumbprint == thumbprint
     hint = f"; nothing can be signed until `vinculum key rotate {name}`" if lacks else ""
-    text = f"key {thumbprint.hex()} is revoked from now on{hint}"
-    frame.output.result({"thumbprint": thumbprint, "revoked": True}, text)
+    name_of_key = encode_base64url(thumbprint)
+    text = f"key {name_of_key} is revoked from now on{hint}"
+    frame.output.result({"thumbprint": name_of_key, "revoked": True}, text)
 
 
 @command(key_app, "rotate", "vinculum key rotate cell-maker")
@@ -108,9 +109,9 @@ def rotate(context: typer.Context, organisation: Name) -> None:
     with frame.workspace() as workspace, frame.output.progress("rotating"):
         name = _keystore(find_organisation(workspace, organisation))
         done = rotate_issuer_key(workspace, name)
-    ended = "".join(f"\nkey {encode_base64url(one)} ends" for one in done.ended)
-    text = f"{name} signs with key {encode_base64url(done.thumbprint)} from now on{ended}"
-    frame.output.result({"thumbprint": done.thumbprint, "ended": done.ended, "continued": done.continued}, text)
+    new, ended = encode_base64url(done.thumbprint), [encode_base64url(one) for one in done.ended]
+    text = "\n".join((f"{name} signs with key {new} from now on", *(f"key {one} ends" for one in ended)))
+    frame.output.result({"thumbprint": new, "ended": ended, "continued": done.continued}, text)
 
 
 @command(key_app, "limit", "vinculum key limit cell-maker 3f9c… --until 2027-01-01T00:00:00Z")
@@ -125,9 +126,8 @@ def limit(
     thumbprint, moment = _thumbprint(key), int(read_moment(until).timestamp())
     with frame.workspace() as workspace:
         limit_issuer_key(workspace, _keystore(find_organisation(workspace, organisation)), thumbprint, moment)
-    frame.output.result(
-        {"thumbprint": thumbprint, "valid_until": moment}, f"key {thumbprint.hex()} ends at {utc(moment)}"
-    )
+    name_of_key = encode_base64url(thumbprint)
+    frame.output.result({"thumbprint": name_of_key, "valid_until": moment}, f"key {name_of_key} ends at {utc(moment)}")
 
 
 def key_value(row: IssuerKey) -> dict[str, object]:

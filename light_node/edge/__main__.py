@@ -2,7 +2,7 @@
 
 import sys
 
-from light_node.edge.command import main
+from light_node.cli.main import ATTEST, main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main([ATTEST, *sys.argv[1:]]))

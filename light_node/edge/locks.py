@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +21,16 @@ def hold(path: Path, role: str) -> Iterator[None]:
 
     Raises: ConflictError, where someone else holds it.
     """
-    with path.with_name(f"{path.name}.{role}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConflictError(f"{path.name} is in use for {role} by another process") from None
+    file = os.open(path.with_name(f"{path.name}.{role}.lock"), os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o666)
+    try:
+        _lock(file, f"{path.name} is in use for {role} by another process")
         yield
+    finally:
+        os.close(file)
+
+
+def _lock(file: int, otherwise: str) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConflictError(otherwise) from None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from ledger.errors import MalformedError
 from ledger.event import Json
 from ledger.proof.evidence_fields import encode_hexadecimal
+from light_node.describe import ascii_json
 from light_node.memory import Memory
 from light_node.run.changes import Line, changes_of, placed
 from light_node.run.exposition import Metrics
@@ -63,7 +63,7 @@ class Teller:
     def tell(self, line: Line) -> None:
         """Tell one change."""
         self.metrics.count("changes_total", str(line["change"]))
-        self._write(f"{json.dumps({'at': time_text(self._now), **line})}\n")
+        self._write(f"{ascii_json({'at': time_text(self._now), **line})}\n")
 
     def head(self, memory: Memory | None) -> None:
         """Tell a new head."""

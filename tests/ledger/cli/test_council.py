@@ -213,6 +213,8 @@ def test_a_key_is_rotated_and_what_it_signed_is_still_read(homes: tuple[Home, Ho
     assert any("production_date" in line for line in before)
     done = first.json("key", "rotate", member)
     assert (len(done["ended"]), done["continued"]) == (1, False)
+    listed = {key["thumbprint"] for key in first.json("key", "list", member)}
+    assert {done["thumbprint"], *done["ended"]} <= listed
     assert signing(first, member)
     assert story(first) == before
     assert first("audit").code == 0
@@ -226,6 +228,7 @@ def test_a_revoked_key_is_put_in_another_ones_place(homes: tuple[Home, Home], me
     first, _ = homes
     key = first.json("key", "rotate", member)["thumbprint"]
     told = first("key", "revoke", member, key)
+    assert f"key {key} is revoked" in told.out
     assert f"nothing can be signed until `vinculum key rotate {member}`" in told.out
     before = state_of(first.folder)
     refused = first("record", *OBSERVED, "--as", member)
