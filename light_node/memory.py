@@ -15,7 +15,8 @@ from ledger.proof.evidence import MAX_BYTES as MAX_EVIDENCE_BYTES
 from ledger.proof.evidence import Finality
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
 from ledger.proof.evidence_finality import finality_value, parse_finality
-from ledger.proof.header import MAX_HEADER_BYTES, MAX_VALIDATORS
+from ledger.proof.header import MAX_HEADER_BYTES
+from ledger.proof.qbft_extra import MAX_VALIDATORS
 from ledger.strict_json import MAX_INTEGER, canonical_json, parse_json
 from light_node.heads import Accepted, TreeHead, ValidatedBlock, VerifiedHeader
 from light_node.qbft.votes import MAX_OPEN_VOTES

@@ -11,7 +11,7 @@ from ledger.errors import MalformedError
 from ledger.event import Json
 from ledger.proof.cosignature import check_threshold, parse_vkey
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
-from ledger.proof.header import MAX_VALIDATORS
+from ledger.proof.qbft_extra import MAX_VALIDATORS
 from ledger.strict_json import MAX_INTEGER
 from light_node.qbft.rotation import SetStatement
 from light_node.qbft.seals import ADDRESS_BYTES, check_validators, quorum_of

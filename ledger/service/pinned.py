@@ -19,7 +19,8 @@ from pathlib import Path
 from ledger.errors import ConfigurationError, ForkError, MalformedError
 from ledger.proof.evidence import SealFinality
 from ledger.proof.evidence_types import MAX_ROTATIONS
-from ledger.proof.header import parse_header, parse_qbft_extra, with_seals
+from ledger.proof.header import parse_header, with_seals
+from ledger.proof.qbft_extra import parse_qbft_extra
 from ledger.service.files import write_durably
 from ledger.service.seals import Sealed, seals_by
 from ledger.service.workspace import Workspace

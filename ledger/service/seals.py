@@ -13,15 +13,9 @@ from dataclasses import dataclass, field, replace
 
 from ledger.errors import ConfigurationError, QuorumError, SourceError, VerificationError
 from ledger.proof.evidence import SealFinality, SealStep
-from ledger.proof.header import (
-    MAX_VALIDATORS,
-    RawHeader,
-    commit_seal_hash,
-    parse_header,
-    parse_qbft_extra,
-    with_seals,
-)
+from ledger.proof.header import RawHeader, commit_seal_hash, parse_header, with_seals
 from ledger.proof.keccak import keccak256
+from ledger.proof.qbft_extra import MAX_VALIDATORS, parse_qbft_extra
 from ledger.proof.slots import VALIDATORS_SLOT, array_slot, word_of
 from ledger.service.seal_steps import Stop, needed_stops, stranded_spans
 from ledger.service.validator_changes import changes_of_set, contract_beginning, spans_between

@@ -12,7 +12,8 @@ from ledger.chain.answers import header_of
 from ledger.errors import ConfigurationError, ConsistencyError, MissingError
 from ledger.proof.evidence import SealFinality, SealStep
 from ledger.proof.evidence_types import MAX_STEPS
-from ledger.proof.header import QBFT, RawHeader, block_hash, parse_header, parse_qbft_extra, with_seals
+from ledger.proof.header import QBFT, RawHeader, block_hash, parse_header, with_seals
+from ledger.proof.qbft_extra import parse_qbft_extra
 from ledger.service.seals import Sealed
 from ledger.service.workspace import Workspace
 from light_node.qbft.seals import quorum_of, verify_seals

@@ -10,8 +10,8 @@ import coincurve
 from ledger.errors import MalformedError
 from ledger.event import Json
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
-from ledger.proof.header import MAX_VALIDATORS
 from ledger.proof.keccak import keccak256
+from ledger.proof.qbft_extra import MAX_VALIDATORS
 from ledger.proof.slots import word_of
 from ledger.strict_json import MAX_INTEGER, canonical_json, parse_json
 from light_node.qbft.seals import ADDRESS_BYTES, SEAL_BYTES, check_validators, quorum_of, recover_signer

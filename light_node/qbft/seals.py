@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import coincurve
 
 from ledger.errors import MalformedError, QuorumError, SignatureError
-from ledger.proof.header import MAX_VALIDATORS, QbftExtra, RawHeader, parse_qbft_extra, qbft_hashes
+from ledger.proof.header import RawHeader, qbft_hashes
 from ledger.proof.keccak import keccak256
+from ledger.proof.qbft_extra import MAX_VALIDATORS, QbftExtra, parse_qbft_extra
 
 ADDRESS_BYTES = 20
 SEAL_BYTES = 65

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ledger.errors import ConsistencyError, ForkError, RollbackError
-from ledger.proof.header import QbftExtra, RawHeader
+from ledger.proof.header import RawHeader
+from ledger.proof.qbft_extra import QbftExtra
 from light_node.qbft.seals import SealedHeader, open_seals
 
 

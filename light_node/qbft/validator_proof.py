@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ledger.errors import MalformedError, UntrustedError
-from ledger.proof.header import MAX_VALIDATORS
+from ledger.proof.qbft_extra import MAX_VALIDATORS
 from ledger.proof.slots import array_slot, parse_address, word_of
 from ledger.proof.trie import verify_account, verify_storage
 from light_node.qbft.seals import check_validators

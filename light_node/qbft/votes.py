@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ledger.errors import ConsistencyError, MalformedError
-from ledger.proof.header import QbftExtra, RawHeader, ValidatorVote
+from ledger.proof.header import RawHeader
+from ledger.proof.qbft_extra import QbftExtra, ValidatorVote
 from light_node.qbft.seals import SealedHeader
 from light_node.qbft.steps import TrustedSet, open_step
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from ledger.errors import MalformedError, QuorumError, TooLargeError, VerificationError
 from ledger.proof.evidence import SealFinality, SealStep
 from ledger.proof.evidence_types import MAX_STEPS
-from ledger.proof.header import MAX_VALIDATORS, QBFT, RawHeader, commit_seal_hash, parse_qbft_extra, with_seals
+from ledger.proof.header import QBFT, RawHeader, commit_seal_hash, with_seals
+from ledger.proof.qbft_extra import MAX_VALIDATORS, parse_qbft_extra
 from ledger.proof.slots import array_slot, word_of
 from light_node.heads import Accepted, ValidatedBlock
 from light_node.qbft.pinned import rotations_after, verify_rotations

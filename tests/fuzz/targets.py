@@ -33,9 +33,10 @@ from ledger.intake.document import parse_document
 from ledger.proof.checkpoint import parse_checkpoint
 from ledger.proof.cosignature import parse_vkey, verify_cosignatures
 from ledger.proof.evidence import encode_evidence, parse_evidence
-from ledger.proof.header import block_hash, commit_seal_hash, encode_qbft_extra, parse_header, parse_qbft_extra
+from ledger.proof.header import block_hash, commit_seal_hash, parse_header
 from ledger.proof.keccak import keccak256
 from ledger.proof.note import encode_note, parse_note
+from ledger.proof.qbft_extra import encode_qbft_extra, parse_qbft_extra
 from ledger.proof.rlp import encode_rlp, parse_rlp
 from ledger.proof.tlog_text import (
     ConsistencyProof,

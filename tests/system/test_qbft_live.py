@@ -18,7 +18,8 @@ import pytest
 
 from ledger.errors import QuorumError
 from ledger.proof.evidence import CheckpointFinality, parse_evidence
-from ledger.proof.header import parse_header, parse_qbft_extra
+from ledger.proof.header import parse_header
+from ledger.proof.qbft_extra import parse_qbft_extra
 from ledger.service.council import validators
 from ledger.service.export.bag import write_bag
 from ledger.service.export.verify import verify_bag

@@ -21,7 +21,8 @@ import pytest
 from ledger.access import Tier
 from ledger.chain.answers import header_of
 from ledger.errors import QuorumError, SignatureError
-from ledger.proof.header import commit_seal_hash, parse_header, parse_qbft_extra
+from ledger.proof.header import commit_seal_hash, parse_header
+from ledger.proof.qbft_extra import parse_qbft_extra
 from ledger.service.council import change_validator, validators
 from ledger.service.evidence import build_evidence
 from ledger.service.pinned import load_line, prove_pinned, publish_rotation

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from ledger.access import Tier
-from ledger.proof.header import parse_header, parse_qbft_extra
+from ledger.proof.header import parse_header
+from ledger.proof.qbft_extra import parse_qbft_extra
 from ledger.service.evidence import build_evidence
 from ledger.service.settings import TrustSettings
 from light_node.node import LightNode

@@ -14,20 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import MalformedError
-from ledger.proof.header import (
+from ledger.proof.header import MAX_HEADER_BYTES, RawHeader, block_hash, commit_seal_hash, parse_header
+from ledger.proof.keccak import keccak256
+from ledger.proof.qbft_extra import (
     MAX_EXTRA_BYTES,
-    MAX_HEADER_BYTES,
     MAX_VALIDATORS,
     QbftExtra,
-    RawHeader,
     ValidatorVote,
-    block_hash,
-    commit_seal_hash,
     encode_qbft_extra,
-    parse_header,
     parse_qbft_extra,
 )
-from ledger.proof.keccak import keccak256
 from ledger.proof.rlp import encode_rlp, parse_rlp
 from tests.ledger.proof.vectors import FOLDER, Vector, assert_refused, octets, vectors
 

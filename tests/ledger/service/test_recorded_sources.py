@@ -13,8 +13,9 @@ import pytest
 
 from ledger.chain.client import ChainClient
 from ledger.errors import ConsistencyError, MissingError, QuorumError, SignatureError, VerificationError
-from ledger.proof.header import RawHeader, block_hash, parse_header, parse_qbft_extra, with_seals
+from ledger.proof.header import RawHeader, block_hash, parse_header, with_seals
 from ledger.proof.keccak import keccak256
+from ledger.proof.qbft_extra import parse_qbft_extra
 from ledger.service.pinned import begin_line, load_line, prove_pinned, publish_rotation
 from ledger.service.rotations import address_of
 from ledger.service.seals import Sealed

@@ -16,15 +16,8 @@ from ledger.errors import (
     SignatureError,
     VerificationError,
 )
-from ledger.proof.header import (
-    QbftExtra,
-    RawHeader,
-    block_hash,
-    commit_seal_hash,
-    encode_qbft_extra,
-    parse_header,
-    parse_qbft_extra,
-)
+from ledger.proof.header import RawHeader, block_hash, commit_seal_hash, parse_header
+from ledger.proof.qbft_extra import QbftExtra, encode_qbft_extra, parse_qbft_extra
 from ledger.proof.rlp import encode_rlp
 from light_node.qbft.seals import quorum_of, recover_signer, verify_seals
 from light_node.qbft.skipping import verify_skip

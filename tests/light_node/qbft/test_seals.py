@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import MalformedError, QuorumError, SignatureError, VerificationError
-from ledger.proof.header import MAX_VALIDATORS, parse_header
+from ledger.proof.header import parse_header
+from ledger.proof.qbft_extra import MAX_VALIDATORS
 from light_node.qbft.seals import SealedHeader, quorum_of, recover_signer, verify_seals
 from tests.simulator.qbft import ORDER, Block, QbftChain, Validator, addresses, enough, high_s, validators
 

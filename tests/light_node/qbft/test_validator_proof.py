@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import contracts
 from ledger.errors import InclusionError, MalformedError, UntrustedError, VerificationError
-from ledger.proof.header import MAX_VALIDATORS
+from ledger.proof.qbft_extra import MAX_VALIDATORS
 from ledger.proof.slots import VALIDATORS_SLOT
 from light_node.qbft.validator_proof import validators_from_proof
 from tests.simulator.chain import CONSORTIUM, code_hash

@@ -18,7 +18,8 @@ from ledger.errors import (
     SignatureError,
     VerificationError,
 )
-from ledger.proof.header import ValidatorVote, parse_header
+from ledger.proof.header import parse_header
+from ledger.proof.qbft_extra import ValidatorVote
 from light_node.qbft.votes import Tally, TrustedTally, VerifiedChain, VotingRule, apply_votes, verify_chain
 from tests.simulator.engine_tally import EngineTally
 from tests.simulator.qbft import Block, QbftChain, Validator, addresses, validators
