@@ -10,17 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from ledger.credential.disclosure import (
-    HASH_NAME,
-    Disclosure,
-    digest_disclosure,
-    encode_json,
-    make_decoys,
-    parse_disclosure,
-    resolve,
-)
+from ledger.credential.disclosure import HASH_NAME, Disclosure, digest_disclosure, parse_disclosure, resolve
 from ledger.credential.jose import Jwk, PublicKey, Random, SigningKey, parse_jwk, verify_signature
 from ledger.credential.jws import RawJws, parse_jws, sign_jws, signing_input, verify_jws
+from ledger.credential.salting import encode_json, make_decoys
 from ledger.errors import MalformedError, SignatureError
 from ledger.event import Json
 

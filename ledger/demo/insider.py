@@ -16,10 +16,10 @@ from ledger.chain import calls
 from ledger.credential.base64url import encode_base64url
 from ledger.credential.binding import Binding, claims_of, coarse_time, schema_of
 from ledger.credential.capsule_format import CapsuleReference, commit_key
-from ledger.credential.disclosure import make_disclosures
 from ledger.credential.grant import context_for, seal_grant
 from ledger.credential.grant_format import Grant, encode_grant
 from ledger.credential.recipient import RecipientKey
+from ledger.credential.salting import make_disclosures
 from ledger.credential.sd_jwt import issue
 from ledger.demo.double_capsule import DoubleCapsule, make_double_capsule
 from ledger.event import AssetReference, AssetType, Event, Json

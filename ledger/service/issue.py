@@ -22,7 +22,7 @@ from ledger.credential.capsule_format import (
     describe_file,
 )
 from ledger.credential.capsule_format import SALT_BYTES as FILE_SALT_BYTES
-from ledger.credential.disclosure import make_disclosures
+from ledger.credential.salting import make_disclosures
 from ledger.credential.sd_jwt import issue
 from ledger.errors import DocumentError, Fault
 from ledger.event import Document, Event, Json

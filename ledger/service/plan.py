@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from ledger.credential.disclosure import verify_disclosable
+from ledger.credential.salting import verify_disclosable
 from ledger.errors import (
     ConflictError,
     DocumentError,

@@ -8,7 +8,8 @@ import pytest
 
 from ledger.credential.base64url import encode_base64url
 from ledger.credential.capsule_format import commit_key, verify_key
-from ledger.credential.disclosure import digest_disclosure, make_disclosures
+from ledger.credential.disclosure import digest_disclosure
+from ledger.credential.salting import make_disclosures
 from ledger.credential.sd_jwt import parse_sd_jwt
 from ledger.errors import ContentMismatchError
 from ledger.event import AssetType, Json

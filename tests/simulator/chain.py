@@ -15,8 +15,8 @@ from ipfs.cid import cid_of_raw
 from ledger.credential.base64url import encode_base64url
 from ledger.credential.binding import Binding, claims_of, coarse_time, log_name, schema_of
 from ledger.credential.capsule_format import CapsuleReference
-from ledger.credential.disclosure import make_disclosures
 from ledger.credential.jose import Algorithm, SigningKey, generate_private_key
+from ledger.credential.salting import make_disclosures
 from ledger.credential.sd_jwt import CLAIM_NAMES, SdJwt, issue, parse_sd_jwt, present
 from ledger.event import AssetReference, AssetType, Json
 from ledger.identifiers import parse_identifier

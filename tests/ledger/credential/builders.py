@@ -11,8 +11,8 @@ from ipfs.cid import cid_of_raw
 from ledger.credential.base64url import encode_base64url
 from ledger.credential.binding import Binding, Place, claims_of, log_name, schema_of
 from ledger.credential.capsule_format import CapsuleReference, commit_key
-from ledger.credential.disclosure import make_disclosures
 from ledger.credential.jose import Algorithm, SigningKey, generate_private_key, sign
+from ledger.credential.salting import make_disclosures
 from ledger.credential.sd_jwt import SdJwt, issue
 from ledger.event import Json
 

@@ -19,7 +19,7 @@ from ledger.credential.binding import (
     schema_of,
     verify_binding,
 )
-from ledger.credential.disclosure import make_disclosures
+from ledger.credential.salting import make_disclosures
 from ledger.credential.sd_jwt import Disclosed, issue, parse_sd_jwt, verify_sd_jwt
 from ledger.errors import BindingError, MalformedError
 from tests.ledger.credential.builders import BINDING, PLACE, credential, digest_of, encode, forge, key_of, seeded

@@ -12,13 +12,9 @@ from hypothesis import strategies as st
 
 from ledger.credential.base64url import parse_base64url
 from ledger.credential.binding import claims_of
-from ledger.credential.disclosure import (
-    MAX_DISCLOSURE_CHARACTERS,
-    make_disclosures,
-    parse_disclosure,
-    verify_disclosable,
-)
+from ledger.credential.disclosure import MAX_DISCLOSURE_CHARACTERS, parse_disclosure
 from ledger.credential.jose import Algorithm
+from ledger.credential.salting import make_disclosures, verify_disclosable
 from ledger.credential.sd_jwt import (
     ALWAYS_VISIBLE,
     MAX_CHARACTERS,

@@ -16,10 +16,10 @@ from ledger.credential.base64url import encode_base64url
 from ledger.credential.binding import Binding, claims_of, coarse_time, schema_of
 from ledger.credential.capsule import seal_capsule
 from ledger.credential.capsule_format import CapsuleReference, Manifest, commit_key
-from ledger.credential.disclosure import make_disclosures
 from ledger.credential.grant import context_for, seal_grant
 from ledger.credential.grant_format import encode_grant
 from ledger.credential.jose import SigningKey
+from ledger.credential.salting import make_disclosures
 from ledger.credential.sd_jwt import issue
 from ledger.event import Event
 from ledger.kinds import kind_by_name
