@@ -18,6 +18,8 @@ from ledger.event import Json
 MOST_CHARACTERS = 768 * 1024
 LONGEST_CHARACTERS = 16 * 1024
 """A longer credential is read anew each time; no dense one takes the place of many plain ones."""
+CHARACTERS_A_VALUE = 24
+"""As is one of nothing but small values: a character of it takes forty bytes of memory. Ordinary ones have over 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class KnownCredentials:
         """Know nothing yet.
 
         Args:
-            most_characters: Of the texts together. A character took about six bytes of memory in all.
+            most_characters: Of the texts together. A character took about six bytes of memory in all; an issuer who
+                means harm makes it ten.
         """
         self._most, self._characters = most_characters, 0
         self._contents: dict[str, Content] = {}
@@ -64,7 +67,7 @@ class KnownCredentials:
 
     def keep(self, text: str, content: Content) -> None:
         """Remember a credential that verified; those that were not shown for longest are forgotten for it."""
-        if len(text) > min(LONGEST_CHARACTERS, self._most) or text in self._contents:
+        if len(text) > min(LONGEST_CHARACTERS, self._most) or text in self._contents or _is_dense(content):
             return
         self._contents[text] = content
         self._characters += len(text)
@@ -72,6 +75,24 @@ class KnownCredentials:
             oldest = next(iter(self._contents))
             del self._contents[oldest]
             self._characters -= len(oldest)
+
+
+def _is_dense(content: Content) -> bool:
+    raw = content.raw
+    characters = len(raw.jws.text) + sum(len(one.text) for one in raw.disclosures)
+    return _count_values(content.disclosed.disclosed) > characters // CHARACTERS_A_VALUE
+
+
+def _count_values(fields: Mapping[str, Json]) -> int:
+    """How many values there are, at any depth."""
+    count, unread = 0, [[*fields.values()]]
+    while unread:
+        values = unread.pop()
+        count += len(values)
+        unread.extend(
+            [*one.values()] if isinstance(one, dict) else one for one in values if isinstance(one, dict | list)
+        )
+    return count
 
 
 NONE_KEPT = KnownCredentials(0)

@@ -10,7 +10,11 @@ from threading import Event
 
 import pytest
 
+from ledger.credential.base64url import encode_base64url
+from ledger.credential.disclosure import parse_disclosure
+from ledger.event import Json
 from ledger.proof.evidence import Evidence, OpenEntry, encode_evidence
+from ledger.strict_json import canonical_json
 from light_node import credentials
 from light_node.judgement import judge
 from light_node.known import LONGEST_CHARACTERS, MOST_CHARACTERS, NONE_KEPT, Content, KnownCredentials
@@ -233,6 +237,32 @@ def test_what_is_too_long_is_not_kept_and_displaces_nothing(world: World, most: 
     known.keep("a" * length, one)
     assert known.find("a" * length) is None
     assert most == 0 or known.find("b" * 10) is one
+
+
+MOST_VALUES = (LONGEST_CHARACTERS - 4096) * 3 // 4 // len('{"":1},')
+
+
+def dense(world: World, value: Json) -> Content:
+    """What a credential says whose one field holds this value as often as the longest that is kept has room for."""
+    one, fields = content(world), {"description": [value] * MOST_VALUES}
+    text = encode_base64url(canonical_json(["A" * 22, "description", fields["description"]]))
+    raw = replace(one.raw, disclosures=(parse_disclosure(text),))
+    return replace(one, raw=raw, disclosed=replace(one.disclosed, disclosed=fields), fields=fields)
+
+
+@pytest.mark.parametrize("value", [{"": 1}, {}, [], [1], 1, "", {"": {"": [1]}}])
+def test_nothing_but_small_values_is_not_kept_whatever_memory_they_take(
+    world: World, known: KnownCredentials, value: Json
+) -> None:
+    """A character of such a credential takes forty bytes: the characters allowed would be half of a unit's memory."""
+    known.keep("a" * LONGEST_CHARACTERS, dense(world, value))
+    assert known.find("a" * LONGEST_CHARACTERS) is None
+
+
+@pytest.mark.parametrize("value", ["as ordinary fields have it", {"description": "of more than one value"}])
+def test_values_of_some_length_are_kept(world: World, known: KnownCredentials, value: Json) -> None:
+    known.keep("a" * LONGEST_CHARACTERS, dense(world, value))
+    assert known.find("a" * LONGEST_CHARACTERS) is not None
 
 
 def test_all_together_never_exceed_the_characters_allowed(world: World) -> None:
