@@ -155,7 +155,7 @@ def parse_settings(table: object, folder: Path) -> Settings:
             None if authorities is None else folder / authorities,
         ),
         listen=_listen(top.text_or_none("listen")),
-        successions=read_successions(top),
+        successions=read_successions(top, witnesses),
     )
 
 

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,13 +40,20 @@ class SuccessionSettings:
     interval_s: float = INTERVAL_S
 
 
-def read_successions(top: Fields) -> SuccessionSettings:
+def read_successions(top: Fields, witnesses: Collection[str]) -> SuccessionSettings:
     """Read the table ``successions``; nothing is taken where there is none.
 
-    Raises: MalformedError.
+    Args:
+        top: Where it stands.
+        witnesses: Who can be asked.
+
+    Raises: MalformedError, also where a successor is to be taken and there is nobody to ask: the old trust file would
+        stay for ever, and nobody be told.
     """
     fields = table(top, "successions", _NAMES)
     follow = fields.text_or_none("follow") or Follow.REPORT
     if follow not in list(Follow):
         raise MalformedError("settings", f"one of {', '.join(Follow)} is needed", f"{fields.at}/follow")
+    if follow == Follow.ROTATE and not witnesses:
+        raise MalformedError("settings", "witnesses are needed who can be asked", f"{fields.at}/follow")
     return SuccessionSettings(Follow(follow), fields.seconds("interval_s", INTERVAL_S))

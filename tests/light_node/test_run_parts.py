@@ -371,6 +371,7 @@ BAD_SETTINGS = {
     "another way to follow": f'{ASSETS}{SOURCES}[successions]\nfollow = "always"\n',
     "a way to follow that is true": f"{ASSETS}{SOURCES}[successions]\nfollow = true\n",
     "an unknown name of successions": f"{ASSETS}{SOURCES}[successions]\nrotate = true\n",
+    "successions that nobody is asked for": f'{ASSETS}{SOURCES}[successions]\nfollow = "rotate"\n',
     "successions without a pause": f"{ASSETS}{SOURCES}[successions]\ninterval_s = 0\n",
 }
 
