@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.event import AssetReference
@@ -16,6 +17,7 @@ from light_node.trust import Trust, TrustedBlock
 from light_node.verdict import Outcome, Step, Verdict
 from tests.simulator.world import World
 
+REFUTED, MALFORMED, UNDETERMINED = Outcome.REFUTED, Outcome.MALFORMED, Outcome.UNDETERMINED
 KNOWN = KnownCredentials()
 """Of all files that were judged in this process, whatever they were made to show."""
 
@@ -89,3 +91,8 @@ def with_claim(text: str, name: str, value: object) -> str:
     assert isinstance(claims, dict)
     claims[name] = value  # type: ignore[assignment]
     return f"{header}.{encode_base64url(canonical_json(claims))}.{signature}~{rest}"
+
+
+def account_of(verdict: Any) -> Any:
+    assert verdict.account is not None
+    return verdict.account
