@@ -22,6 +22,7 @@ def judge(  # noqa: PLR0913 - what a reader may ask
     accepted: Accepted | TrustedBlock | None = None,
     asset: AssetReference | None = None,
     identity_required: bool = True,
+    since: int = 0,
     known: KnownCredentials = NONE_KEPT,
     progress: Progress | None = None,
 ) -> Verdict:
@@ -34,6 +35,7 @@ def judge(  # noqa: PLR0913 - what a reader may ask
         accepted: The last head that was accepted here, alone or with its tree, or None.
         asset: The asset that the file must be of, or None where any will do.
         identity_required: See ``Question``.
+        since: See ``Question``.
         known: Credentials that verified here before; those of this file are added where they verify.
         progress: New; afterwards it holds the verified header, where finality was reached.
 
@@ -43,7 +45,7 @@ def judge(  # noqa: PLR0913 - what a reader may ask
     progress = progress or Progress()
     before = Accepted(accepted) if isinstance(accepted, TrustedBlock) else accepted
     try:
-        question = Question(now, before, asset, identity_required, known)
+        question = Question(now, before, asset, identity_required, since, known)
         account = verify_evidence(data, trust, question, progress)
     except VerificationError as error:
         return Verdict(

@@ -69,6 +69,7 @@ class LightNode:
         asset: AssetReference | None = None,
         path: tuple[bytes, ...] | None = None,
         identity_required: bool = True,
+        since: int = 0,
     ) -> Judged:
         """Judge a file. A verified one is remembered before this returns; a fork is kept.
 
@@ -81,6 +82,7 @@ class LightNode:
             asset: The asset that the file must be of, or None where any will do.
             path: Consistency path between the remembered tree and the file's, *untrusted*; None where none is at hand.
             identity_required: See ``Question``.
+            since: See ``Question``.
         """
         before, progress = self.memory, Progress()
         if self.contradicted is not None:
@@ -93,6 +95,7 @@ class LightNode:
             accepted=accepted,
             asset=asset,
             identity_required=identity_required,
+            since=since,
             known=self.known,
             progress=progress,
         )

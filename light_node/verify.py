@@ -13,7 +13,7 @@ The numbered list, here, in ``docs/evidence.md`` and as ``light_node.verdict.Ste
 9.  Binding: each credential is the attested one, signed for this subject, kind, log, organisation and head.
 10. Disclosures and required fields: what is shown was signed; what lacks a required field is not judged.
 11. Rules: what the opened events say together, and what gets no judgement.
-12. Freshness: the block is neither from the future nor too old.
+12. Freshness: the block is neither from the future nor too old, nor older than the reader asked for.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class Question:
         asset: The asset that the file must be of, or None where any will do.
         identity_required: Whether a file that does not show which asset it is of is undetermined. A reader of public
             evidence, who was given the subject itself by one he trusts, may do without.
+        since: When he asked, in seconds since the epoch: the block must not be older; 0 where any recent one will do.
         known: Credentials that verified here before; those that verify now are added. By default nothing is kept.
     """
 
@@ -71,6 +72,7 @@ class Question:
     accepted: Accepted | None = None
     asset: AssetReference | None = None
     identity_required: bool = True
+    since: int = 0
     known: KnownCredentials = NONE_KEPT
 
 
@@ -213,6 +215,6 @@ def _assess(
 
 def _verify_freshness(header: VerifiedHeader, trust: Trust, question: Question, progress: Progress) -> None:
     try:
-        verify_freshness(header, trust, question.accepted, question.now)
+        verify_freshness(header, trust, question.accepted, question.now, question.since)
     except StaleError as error:
         progress.doubt(error)

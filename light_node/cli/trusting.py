@@ -168,8 +168,8 @@ def _anchor(chosen: argparse.Namespace, output: Output) -> int:
     for source, error in anchor.refused.items():
         output.warn(f"{source} did not count: {error}")
     value: dict[str, Json] = {"size": anchor.size, "root": encode_hexadecimal(anchor.root), "time": anchor.time}
-    listed = ", ".join(anchor.witnesses)
-    output.result(value | {"witnesses": [*anchor.witnesses]}, f"{anchor.size} blocks, as {listed} hold now")
+    text = f"{anchor.size} blocks, as {', '.join(anchor.witnesses)} hold now, {time_text(anchor.time)}"
+    output.result(value | {"witnesses": [*anchor.witnesses]}, text)
     return 0
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from ledger.proof.tlog_text import MAX_PROOF_BYTES, parse_consistency_proof
 from light_node.cli.output import Output
 from light_node.describe import describe, to_json
 from light_node.judgement import judge
+from light_node.memory import Memory
 from light_node.node import Judged, LightNode
 from light_node.progress import Progress
 from light_node.state import StateFolder
@@ -25,6 +28,8 @@ from light_node.trust import parse_trust
 
 if TYPE_CHECKING:
     from light_node.http_source import HttpSource
+
+ANCHOR = "anchor"
 
 
 def register(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -47,6 +52,10 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     proof = "proof from a witness that the file's tree and the remembered one are of one chain"
     parser.add_argument("--consistency", type=Path, help=proof, metavar="FILE")
     parser.add_argument("--source", action="append", default=[], help="ask this witness for that proof", metavar="URL")
+    since = (
+        f"its block must be no older than this: a time (RFC 3339), or `{ANCHOR}`: when witnesses answered last"
+    )
+    parser.add_argument("--since", help=since, metavar="WHEN")
     parser.add_argument("--public", action="store_true", help="do without being shown which asset it is")
 
 
@@ -68,7 +77,15 @@ def judge_file(chosen: argparse.Namespace) -> Judged:
 def _stateless(chosen: argparse.Namespace, data: bytes) -> Judged:
     trust = parse_trust(read_file(chosen.trust, MAX_TRUST_BYTES, "trust file"))
     asset, now, progress = _asset(data, chosen.asset), int(time.time()), Progress()
-    verdict = judge(data, trust, now=now, asset=asset, identity_required=not chosen.public, progress=progress)
+    verdict = judge(
+        data,
+        trust,
+        now=now,
+        asset=asset,
+        identity_required=not chosen.public,
+        since=_moment(chosen.since, None),
+        progress=progress,
+    )
     return Judged(verdict, None, trust, progress.header)
 
 
@@ -85,7 +102,30 @@ def _remembering(chosen: argparse.Namespace, data: bytes) -> Judged:
             asset=_asset(data, chosen.asset),
             path=path,
             identity_required=not chosen.public,
+            since=_moment(chosen.since, node.memory),
         )
+
+
+def _moment(text: str | None, memory: Memory | None) -> int:
+    """When it was asked, in seconds since the epoch; 0 where that does not matter.
+
+    Raises: ConfigurationError, for what is no time with its zone, or where there is no anchor.
+    """
+    if text is None:
+        return 0
+    if text == ANCHOR:
+        if memory is None or not memory.anchored_at:
+            raise ConfigurationError(f"--since {ANCHOR}: this node was not anchored, or had accepted nothing before")
+        return memory.anchored_at
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return math.ceil(moment.timestamp())
+    except (ValueError, OverflowError):
+        pass
+    raise ConfigurationError(
+        f"--since {text[:64]!r}: neither `{ANCHOR}` nor a time with its zone (2027-03-01T12:00:00Z)"
+    )
 
 
 def _path_of(node: LightNode, data: bytes, sources: Sequence[HttpSource]) -> tuple[bytes, ...] | None:
