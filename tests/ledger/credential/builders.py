@@ -8,12 +8,12 @@ from hashlib import sha256, shake_256
 from typing import Any
 
 from ipfs.cid import cid_of_raw
-from ledger.credential.base64url import encode_base64url
+from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.credential.binding import Binding, Place, claims_of, log_name, schema_of
 from ledger.credential.capsule_format import CapsuleReference, commit_key
 from ledger.credential.jose import Algorithm, SigningKey, generate_private_key, sign
 from ledger.credential.salting import make_disclosures
-from ledger.credential.sd_jwt import SdJwt, issue
+from ledger.credential.sd_jwt import Disclosed, SdJwt, issue, parse_sd_jwt, verify_sd_jwt
 from ledger.event import Json
 
 ALGORITHMS = list(Algorithm)
@@ -94,3 +94,16 @@ def forge(payload: Any, disclosures: list[Any] | tuple[Any, ...] = (), header: A
     """An SD-JWT of any payload with any disclosures (texts stay, other values are encoded)."""
     texts = [item if isinstance(item, str) else encode(item) for item in disclosures]
     return "~".join((forge_jws(payload, key_of(), header), *texts, ""))
+
+
+JWK = key_of().public.jwk
+DECOY = encode(bytes(32))
+
+
+def checked(text: str) -> Disclosed:
+    return verify_sd_jwt(parse_sd_jwt(text), key_of().public)
+
+
+def payload_of(jwt: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(parse_base64url(jwt.split(".")[1], "payload"))
+    return value
