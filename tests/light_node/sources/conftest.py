@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from tests.light_node.sources.servers import Respond, served, silent
-
-Serve = Callable[[Respond], str]
+from tests.light_node.sources.bench import Bench
+from tests.light_node.sources.servers import Serve, served, silent
+from tests.simulator.world import make_world
 
 
 @pytest.fixture
@@ -20,3 +20,8 @@ def serve() -> Iterator[Serve]:
 def stalling() -> Iterator[str]:
     with silent() as url:
         yield url
+
+
+@pytest.fixture
+def bench(serve: Serve) -> Bench:
+    return Bench(make_world(), serve)

@@ -36,6 +36,7 @@ FIELDS = (
 NUMBERS = {"difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas"}
 Answer = tuple[int, bytes]
 Respond = Callable[[str, str, bytes], Answer]
+Serve = Callable[[Respond], str]
 
 
 @contextmanager

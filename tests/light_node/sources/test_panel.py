@@ -30,8 +30,7 @@ from light_node.state import StateFolder
 from light_node.trust import Trust
 from light_node.trust_rules import Source
 from light_node.verdict import Outcome
-from tests.light_node.sources.conftest import Serve
-from tests.light_node.sources.servers import RpcNode, WitnessNode, dead
+from tests.light_node.sources.servers import RpcNode, Serve, WitnessNode, dead
 from tests.simulator.chain import Asset, Simulator
 from tests.simulator.qbft import validators
 from tests.simulator.sealed import SealedSimulator

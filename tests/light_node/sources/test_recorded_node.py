@@ -21,8 +21,7 @@ from light_node.sources.web import Web
 from light_node.trust import Trust, TrustedBlock
 from light_node.trust_rules import Source, ValidatorContract, ValidatorRule
 from tests.light_node.qbft.recorded import Recorded, octets, recorded
-from tests.light_node.sources.conftest import Serve
-from tests.light_node.sources.servers import FIELDS, NUMBERS, hexadecimal
+from tests.light_node.sources.servers import FIELDS, NUMBERS, Serve, hexadecimal
 from tests.simulator.chain import DAY, Simulator
 
 
