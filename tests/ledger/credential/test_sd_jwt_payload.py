@@ -7,19 +7,9 @@ from typing import Any
 import pytest
 
 from ledger.credential.base64url import parse_base64url
-from ledger.credential.sd_jwt import (
-    ALWAYS_VISIBLE,
-    verify_foreign_sd_jwt,
-)
+from ledger.credential.sd_jwt import ALWAYS_VISIBLE, verify_foreign_sd_jwt
 from ledger.errors import ContentMismatchError, MalformedError, SignatureError
-from tests.ledger.credential.builders import (
-    DECOY,
-    JWK,
-    checked,
-    digest_of,
-    encode,
-    forge,
-)
+from tests.ledger.credential.builders import DECOY, JWK, checked, digest_of, encode, forge
 
 # ---- payloads that a misbehaving issuer signs --------------------------------------------------------------------
 

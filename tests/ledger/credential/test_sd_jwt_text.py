@@ -10,13 +10,7 @@ import pytest
 from ledger.credential.base64url import parse_base64url
 from ledger.credential.jose import Algorithm
 from ledger.credential.salting import make_disclosures
-from ledger.credential.sd_jwt import (
-    MAX_CHARACTERS,
-    MAX_DISCLOSURES,
-    MAX_JWT_CHARACTERS,
-    parse_sd_jwt,
-    verify_sd_jwt,
-)
+from ledger.credential.sd_jwt import MAX_CHARACTERS, MAX_DISCLOSURES, MAX_JWT_CHARACTERS, parse_sd_jwt, verify_sd_jwt
 from ledger.errors import ContentMismatchError, MalformedError, SignatureError, VerificationError
 from tests.ledger.credential.builders import (
     ALGORITHMS,

@@ -7,10 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledger.errors import (
-    MalformedError,
-    TooLargeError,
-)
+from ledger.errors import MalformedError, TooLargeError
 from ledger.proof.evidence import SealFinality, parse_evidence
 from ledger.proof.evidence_types import MAX_STEPS
 from light_node.qbft.rotation import encode_rotation
