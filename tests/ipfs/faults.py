@@ -6,9 +6,14 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ipfs.batch import Batch
+from ipfs.local import LocalStore
+from ledger.errors import MissingError
 
 CALLS = ("open", "write", "fsync", "close", "replace", "unlink", "listdir", "stat")
 """Every call by which a local store changes a folder, or learns what is in it."""
@@ -46,3 +51,32 @@ class FailingSystem:
 
 
 os_close = os.close
+
+
+def batch_named(name: str, documents: int = 3) -> Batch:
+    batch = Batch()
+    for number in range(documents):
+        batch.add(f"{name} {number}".encode() * 30)
+    return batch
+
+
+def assert_whole_or_absent(store: LocalStore, batch: Batch) -> bool:
+    """Whether the batch is there; fails if it is there in part."""
+    there = batch.root() in set(store.roots())
+    for block in batch.blocks():
+        assert store.has(block.cid) == there
+        if there:
+            assert store.get(block.cid) == block.data
+        else:
+            with pytest.raises(MissingError):
+                store.get(block.cid)
+    return there
+
+
+def assert_sound(folder: Path, present: list[Batch], absent: list[Batch]) -> None:
+    """A newly opened store holds exactly these, and nothing is left over."""
+    with LocalStore(folder) as store:
+        assert all(assert_whole_or_absent(store, batch) for batch in present)
+        assert not any(assert_whole_or_absent(store, batch) for batch in absent)
+        assert set(store.roots()) == {batch.root() for batch in present}
+    assert not list((folder / "incoming").iterdir())
