@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.credential.capsule_format import KEY_BYTES, CapsuleReference, commit_key
 from ledger.credential.grant import VerifiedGrant, open_item, open_item_keys, verify_grant, verify_item_key
-from ledger.credential.grant_format import MAX_BYTES, Grant, encode_grant, parse_grant
+from ledger.credential.grant_format import Grant, encode_grant
+from ledger.credential.grant_reader import MAX_BYTES, parse_grant
 from ledger.credential.jose import PublicKey
 from ledger.credential.recipient import RecipientPrivateKey
 from ledger.errors import ContentMismatchError, MalformedError

@@ -16,15 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.credential.base64url import encode_base64url
 from ledger.credential.capsule_format import KEY_BYTES, commit_key, verify_key
-from ledger.credential.grant_format import (
-    MAX_ITEMS,
-    TYPE,
-    Context,
-    Grant,
-    GrantItem,
-    Policy,
-    parse_statement,
-)
+from ledger.credential.grant_format import MAX_ITEMS, TYPE, Context, Grant, GrantItem, Policy
+from ledger.credential.grant_reader import parse_statement
 from ledger.credential.jose import PublicKey, SigningKey
 from ledger.credential.jws import sign_jws, verify_jws
 from ledger.credential.recipient import RecipientKey, RecipientPrivateKey, open_sealed, seal_for

@@ -17,7 +17,7 @@ from ledger.credential.capsule import OpenedCapsule, open_capsule
 from ledger.credential.capsule_format import CapsuleReference, commit_key
 from ledger.credential.disclosure import Disclosure, parse_disclosure
 from ledger.credential.grant import open_grant, verify_grant
-from ledger.credential.grant_format import parse_grant
+from ledger.credential.grant_reader import parse_grant
 from ledger.credential.jws import RawJws
 from ledger.credential.recipient import RecipientPrivateKey
 from ledger.credential.sd_jwt import SdJwt, parse_sd_jwt

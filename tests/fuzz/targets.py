@@ -22,7 +22,8 @@ from ledger.credential.capsule_format import (
     encode_manifest,
     parse_manifest,
 )
-from ledger.credential.grant_format import encode_grant, parse_grant
+from ledger.credential.grant_format import encode_grant
+from ledger.credential.grant_reader import parse_grant
 from ledger.credential.jose import parse_jwk
 from ledger.credential.sd_jwt import parse_sd_jwt
 from ledger.errors import VerificationError

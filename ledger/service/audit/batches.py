@@ -15,8 +15,9 @@ from ipfs.dag_pb import Link
 from ipfs.store import DocumentStore, read_file
 from ipfs.unixfs import parse_directory
 from ledger.credential.binding import Binding, parse_binding
-from ledger.credential.grant_format import MAX_BYTES as MAX_GRANT_BYTES
-from ledger.credential.grant_format import Grant, encode_grant, parse_grant
+from ledger.credential.grant_format import Grant, encode_grant
+from ledger.credential.grant_reader import MAX_BYTES as MAX_GRANT_BYTES
+from ledger.credential.grant_reader import parse_grant
 from ledger.credential.sd_jwt import parse_sd_jwt
 from ledger.errors import MalformedError, SourceError, VerificationError
 from ledger.service.audit.report import Findings

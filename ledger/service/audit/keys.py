@@ -13,7 +13,7 @@ from ledger.credential.base64url import parse_base64url
 from ledger.credential.binding import MAX_CLOCK_SKEW_SECONDS
 from ledger.credential.capsule_format import CapsuleReference, verify_key
 from ledger.credential.grant import open_grant, verify_grant
-from ledger.credential.grant_format import parse_grant
+from ledger.credential.grant_reader import parse_grant
 from ledger.credential.jose import PublicKey, parse_jwk
 from ledger.credential.recipient import RecipientPrivateKey
 from ledger.errors import ContentMismatchError, IssuerError, MissingError, VinculumError

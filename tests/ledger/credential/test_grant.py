@@ -20,15 +20,8 @@ from ledger.credential.false_key import (
     verify_false_key,
 )
 from ledger.credential.grant import VerifiedGrant, context_for, open_grant, open_item_keys, seal_grant, verify_grant
-from ledger.credential.grant_format import (
-    Context,
-    Grant,
-    GrantItem,
-    Policy,
-    encode_grant,
-    parse_grant,
-    parse_statement,
-)
+from ledger.credential.grant_format import Context, Grant, GrantItem, Policy, encode_grant
+from ledger.credential.grant_reader import parse_grant, parse_statement
 from ledger.credential.jose import Algorithm, SigningKey
 from ledger.credential.jws import sign_jws
 from ledger.credential.recipient import RecipientPrivateKey, SuiteName, generate_recipient_key

@@ -14,7 +14,7 @@ from ledger.credential.capsule import open_capsule
 from ledger.credential.capsule_format import CapsuleReference, encode_manifest
 from ledger.credential.false_key import prove_false_key, verify_false_key
 from ledger.credential.grant import open_grant, verify_grant
-from ledger.credential.grant_format import parse_grant
+from ledger.credential.grant_reader import parse_grant
 from ledger.credential.jose import parse_jwk
 from ledger.credential.recipient import RecipientPrivateKey, SuiteName, parse_recipient_private
 from ledger.credential.sd_jwt import verify_foreign_sd_jwt
