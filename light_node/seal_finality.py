@@ -62,7 +62,7 @@ def verify_sealed(
         QuorumError, SignatureError: 2 or 3 does not hold: too few, or by others.
         InclusionError, UntrustedError: The set is not that of the contract, or a far block has a seal of neither set.
         RollbackError, ConsistencyError: A step does not follow.
-        ForkError: 4 does not hold, or a block contradicts the one that it follows; carries both.
+        ForkError: 4 does not hold, or a sealed block contradicts the one that it follows or replaces; carries both.
     """
     _check_parts(finality, rule)  # 1
     reader = _Reader(trust, rule, accepted, now)
@@ -71,7 +71,7 @@ def verify_sealed(
     last = SealStep(header.rlp, finality.round, finality.seals, finality.account, finality.validators)
     ahead = _ahead((*finality.steps, last), trusted.number)  # 2
     if not ahead:
-        _verify_known(header, trusted)
+        _verify_known(header, last, trusted, reader)
         return known
     if rule.contract is not None:
         return _validated(_verify_contract(trusted, ahead, rule.contract, reader))
@@ -121,11 +121,18 @@ def step_header(step: SealStep) -> RawHeader:
     return with_seals(raw, step.round, step.seals)
 
 
-def _verify_known(header: RawHeader, known: TrustedSet) -> None:
-    """Prove that a header that is not above the known block is that block: no seal has to tell that again."""
+def _verify_known(header: RawHeader, sealed: SealStep, known: TrustedSet, reader: _Reader) -> None:
+    """Prove that a header that is not above the known block is that block: no seal has to tell that again.
+
+    Another one contradicts what was accepted only where a quorum sealed it: of the set after that block, as no other is
+    remembered. Which block is pinned, the trust file alone decides.
+    """
     if header.number < known.number:
         raise RollbackError("block number", known.number, header.number)
-    check_place(known, header, block_hash(header, QBFT))
+    hashed = block_hash(header, QBFT)
+    if hashed != known.hash and reader.accepted is not None:
+        verify_skip(known, step_header(sealed), reader.now, reader.trust.trusting_period_seconds)
+    check_place(known, header, hashed)
 
 
 def _verify_contract(

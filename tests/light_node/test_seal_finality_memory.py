@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.proof.evidence import Evidence
+from ledger.proof.evidence import Evidence, SealFinality
 from light_node.heads import Accepted, ValidatedBlock
 from light_node.memory import Memory, SignedHead, encode_memory, parse_fork
 from light_node.state import StateFolder
@@ -30,6 +30,7 @@ from tests.light_node.sealed_worlds import (
     voted_world,
 )
 from tests.simulator.chain import CHAIN_ID, DAY
+from tests.simulator.qbft import Validator, validators
 from tests.simulator.sealed import EPOCH, SealedSimulator
 from tests.simulator.world import World, make_world
 
@@ -171,6 +172,25 @@ def test_another_block_at_the_accepted_height_is_a_fork(source: Source) -> None:
     accepted = accepted_of(one, last(one), trust)
     verdict = judged(other, last(other), trust=trust, accepted=accepted)
     assert_refused(verdict, REFUTED, Step.FINALITY, "ForkError")
+
+
+@pytest.mark.parametrize("source", Source)
+@pytest.mark.parametrize("signers", [(), FOUR[:2], validators(4, "stranger")], ids=["nobody", "too few", "strangers"])
+def test_another_block_that_no_quorum_sealed_is_no_fork(source: Source, signers: list[Validator]) -> None:
+    """Whoever makes a header up must not have a node tell its members that their validators signed two blocks."""
+    one, other = forked(EPOCH + 2, EPOCH + 2, lists=True)
+    trust, chain = sealing(one).trust_since(0, source), sealing(other)
+    honest = voted(other) if source is Source.VOTES else evidence_of(other)
+    first = voted(one) if source is Source.VOTES else evidence_of(one)
+    if source is Source.PINNED:
+        first = evidence_of(one, sealing(one).sealed(EPOCH + 2, proven=False))
+        honest = evidence_of(other, chain.sealed(EPOCH + 2, proven=False))
+    assert isinstance(honest.finality, SealFinality)
+    accepted = accepted_of(one, first, trust)
+    finality = replace(honest.finality, seals=tuple(chain.seals(EPOCH + 2, signers)))
+    verdict = judged(other, replace(honest, finality=finality), trust=trust, accepted=accepted)
+    assert verdict.step is Step.FINALITY
+    assert verdict.error in {"QuorumError", "SignatureError"}
 
 
 @pytest.mark.parametrize("source", Source)
