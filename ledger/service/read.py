@@ -14,27 +14,22 @@ from ledger.access import Tier, fields_visible
 from ledger.credential.base64url import parse_base64url
 from ledger.credential.binding import parse_capsule_reference
 from ledger.credential.capsule import OpenedCapsule, open_capsule
-from ledger.credential.capsule_format import CapsuleReference, commit_key
+from ledger.credential.capsule_format import CapsuleReference
 from ledger.credential.disclosure import Disclosure, parse_disclosure
-from ledger.credential.grant import open_grant, verify_grant
-from ledger.credential.grant_reader import parse_grant
 from ledger.credential.jws import RawJws
 from ledger.credential.recipient import RecipientPrivateKey
 from ledger.credential.sd_jwt import SdJwt, parse_sd_jwt
 from ledger.errors import MissingError, UnknownAssetError, VerificationError
 from ledger.event import AssetType
 from ledger.kinds import Kind, kind_by_number, status_name
-from ledger.service.bounded_cache import BoundedCache
+from ledger.service.capsule_keys import CapsuleKeys
 from ledger.service.contracts import Contracts
-from ledger.service.grantors import GrantorKeys
 from ledger.service.members import Profile, digest_profile, parse_profile
 from ledger.store.chain_index import Attestation, Organisation
 from ledger.store.database import Database
-from ledger.store.document_index import Asset, AssetAlias, Credential, Grant, GrantedCapsule
+from ledger.store.document_index import Asset, AssetAlias, Credential
 
 MAX_CAPSULE_BYTES = 2**40
-MAX_KNOWN_KEYS = 65_536
-"""So many keys of capsules are kept in memory."""
 IDENTITY = frozenset({"identifier", "asset_type", "aliases", "salt"})
 """Claims of a genesis that open the subject; shown to whoever verifies identity."""
 
@@ -115,10 +110,8 @@ class Reader:
         self, database: Database, documents: DocumentStore, contracts: Contracts, keys: Sequence[RecipientPrivateKey]
     ) -> None:
         self._database, self._documents, self._contracts = database, documents, contracts
-        self._keys = {key.public.thumbprint.hex(): key for key in keys}
-        self._grantors = GrantorKeys(database, documents)
+        self._capsule_keys = CapsuleKeys(database, documents, keys)
         self._profile = lru_cache(maxsize=1024)(self._read_profile)
-        self._capsule_keys: BoundedCache[str, bytes] = BoundedCache(MAX_KNOWN_KEYS, lambda _: 1)
 
     def asset(self, name: str) -> AssetRecord:
         """Find an asset by any of its identifiers (canonical) or by its subject in hex.
@@ -183,10 +176,7 @@ class Reader:
 
         Raises: MissingError, where nothing was granted.
         """
-        known = self._capsule_keys.get(capsule_cid)
-        if known is not None and _fits(known, commitment):
-            return known
-        return self._granted_key(capsule_cid, commitment)
+        return self._capsule_keys.key(capsule_cid, commitment)
 
     def profile(self, organisation: int) -> Profile:
         """What an organisation publishes of itself, checked against its digest on the chain.
@@ -208,34 +198,6 @@ class Reader:
         sealed = read_file(self._documents, parse_cid(reference.cid), MAX_CAPSULE_BYTES)
         return open_capsule(sealed, self.capsule_key(reference.cid, reference.key_commitment), reference)
 
-    def _granted_key(self, capsule_cid: str, commitment: bytes | None) -> bytes:
-        with self._database.read() as session:
-            question = (
-                select(Grant)
-                .join(GrantedCapsule, col(GrantedCapsule.grant_digest) == col(Grant.digest))
-                .where(GrantedCapsule.capsule_cid == capsule_cid, col(Grant.recipient).in_(list(self._keys)))
-            )
-            rows = session.exec(question).all()
-        for row in rows:
-            try:
-                keys = self._open_grant(row, capsule_cid)
-            except (VerificationError, MissingError):
-                continue  # anybody may grant what does not open
-            for cid, key in keys.items():
-                self._capsule_keys.put(cid, key)
-            if _fits(keys[capsule_cid], commitment):  # or a false key
-                return keys[capsule_cid]
-        raise MissingError("none of the keys here opens this capsule")
-
-    def _open_grant(self, row: Grant, capsule_cid: str) -> dict[str, bytes]:
-        """The keys of all capsules of a grant, as the rest of its batch is mostly read next; or of this one alone."""
-        grant, private = parse_grant(row.body), self._keys[row.recipient]
-        issuer = self._grantors.key(grant)
-        try:
-            return open_grant(verify_grant(grant, issuer), private)
-        except VerificationError:  # another item may be false
-            return open_grant(verify_grant(grant.only(capsule_cid), issuer), private)
-
     def _read_profile(self, organisation: int) -> Profile:
         with self._database.read() as session:
             row = session.get(Organisation, organisation)
@@ -245,10 +207,6 @@ class Reader:
         if digest_profile(data) != row.metadata_digest:
             raise MissingError(f"the profile of organisation {organisation} is not the one on the chain")
         return parse_profile(data)
-
-
-def _fits(key: bytes, commitment: bytes | None) -> bool:
-    return commitment is None or commit_key(key) == commitment
 
 
 def reference_of(jws: RawJws) -> CapsuleReference:
