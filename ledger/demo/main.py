@@ -14,19 +14,13 @@ from ledger.cli.app import exit_code_of
 from ledger.cli.app import report as report_error
 from ledger.cli.output import Output
 from ledger.demo.buyer import Bought, buy, goods_of
-from ledger.demo.forgeries import FORGERIES, Refusal, try_one
+from ledger.demo.forgeries import FORGERIES
+from ledger.demo.forgery import Refusal, try_one
 from ledger.demo.further import GUEST, enrol_guest, sources_in, take_folders
 from ledger.demo.home import make_home, running
 from ledger.demo.insider import Insider
 from ledger.demo.proving import TIER, Proven, all_assets, describe_together, newest, prove
-from ledger.demo.recording import (
-    Taken,
-    counted,
-    members_of,
-    raise_refused,
-    record_wave,
-    story_waves,
-)
+from ledger.demo.recording import Taken, counted, members_of, raise_refused, record_wave, story_waves
 from ledger.demo.report import Report, many
 from ledger.demo.staging import Scene, stage
 from ledger.demo.story import Story, load_story

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.demo.forgeries import FORGERIES, judged, try_one
+from ledger.demo.forgeries import FORGERIES
+from ledger.demo.forgery import judged, try_one
 from ledger.demo.staging import Scene, Staged
 from ledger.proof.evidence import Evidence
 
