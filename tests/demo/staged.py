@@ -11,10 +11,11 @@ import pytest
 
 from ledger.cli.output import Output
 from ledger.demo.home import make_home, running
-from ledger.demo.main import EXAMPLES, Show
+from ledger.demo.main import EXAMPLES
 from ledger.demo.proving import Proven, newest
 from ledger.demo.recording import Taken, members_of
 from ledger.demo.report import Report
+from ledger.demo.show import Show
 from ledger.demo.staging import Scene
 from ledger.demo.story import Story, load_story
 from ledger.service.members import Member
