@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ledger.errors import DocumentError, Fault, MalformedError
+from ledger.event import Json
 
 MAX_FAULTS = 1000
+MAX_SHOWN_CHARACTERS = 40
 
 
 def pointer_to(base: str, *names: str | int) -> str:
@@ -50,3 +52,21 @@ def refused(error: MalformedError, name: str) -> DocumentError:
     place = "" if at is None or isinstance(at, str) else f" (byte {at})"
     pointer = at if isinstance(at, str) else ""
     return DocumentError([Fault(pointer, "malformed", f"{error.what}{place}: {error.why}")], name)
+
+
+def shown(value: Json) -> str:
+    """Write a value for a message: scalars shortened, arrays and objects by their type."""
+    if isinstance(value, (dict, list)):
+        return type_name(value)
+    text = str(value)
+    return repr(text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…")
+
+
+def type_name(value: Json) -> str:
+    """Name the JSON type of a value with its article."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    names = {str: "a string", int: "a number", float: "a number", list: "an array", dict: "an object"}
+    return names[type(value)]

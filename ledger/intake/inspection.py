@@ -19,8 +19,9 @@ from ledger.intake.assets import read_identifier
 from ledger.intake.expansion import check_expansion
 from ledger.intake.faults import Faults, pointer_to
 from ledger.intake.measures import km_from_miles
-from ledger.intake.model import Check, matching
+from ledger.intake.model import Check
 from ledger.intake.shape import BOOLEAN, DATE, NUMBER, TEXT, TIMESTAMP, AnyOf, Anything, list_of, one_of, record, rule
+from ledger.intake.text_rules import matching
 from ledger.intake.times import parse_date, parse_timestamp
 
 MAX_ODOMETER_CHARACTERS = 9

@@ -11,20 +11,8 @@ from dataclasses import dataclass
 
 from ledger.event import Json
 from ledger.intake.faults import Faults, pointer_to
-from ledger.intake.model import (
-    Boolean,
-    Check,
-    Choice,
-    Field,
-    Items,
-    Need,
-    Number,
-    Record,
-    Text,
-    TextRule,
-    calendar_date,
-    zoned_time,
-)
+from ledger.intake.model import Boolean, Check, Choice, Field, Items, Need, Number, Record, Text
+from ledger.intake.text_rules import TextRule, calendar_date, zoned_time
 
 MAX_ENTRIES = 100_000
 

@@ -6,20 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from ledger.intake.model import (
-    Check,
-    Choice,
-    Field,
-    Items,
-    Need,
-    Number,
-    Record,
-    Text,
-    calendar_date,
-    link,
-    unit,
-    zoned_time,
-)
+from ledger.intake.model import Check, Choice, Field, Items, Need, Number, Record, Text, unit
+from ledger.intake.text_rules import calendar_date, link, zoned_time
 
 MAX_ORIGINALS = 1000
 

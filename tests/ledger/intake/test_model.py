@@ -8,22 +8,8 @@ from hypothesis import strategies as st
 
 from ledger.event import Json
 from ledger.intake.faults import Faults
-from ledger.intake.model import (
-    Boolean,
-    Check,
-    Choice,
-    Field,
-    Items,
-    Need,
-    Number,
-    Record,
-    Text,
-    calendar_date,
-    link,
-    matching,
-    unit,
-    zoned_time,
-)
+from ledger.intake.model import Boolean, Check, Choice, Field, Items, Need, Number, Record, Text, unit
+from ledger.intake.text_rules import calendar_date, link, matching, zoned_time
 
 MASS = Record({"value": Field(Number(minimum=0)), "unit": Field(unit("g", "kg"))})
 BATTERY = Record(
