@@ -23,6 +23,7 @@ from typing import Any, Self
 
 from sqlmodel import Session
 
+from ledger.chain import outbox_questions as questions
 from ledger.chain import outbox_store as sql
 from ledger.chain.batches import Batch, Pending, plan
 from ledger.chain.client import ChainClient
@@ -148,7 +149,7 @@ class Outbox:
     def progress(self) -> Progress:
         """Count the account's items."""
         with self._database.read() as session:
-            found = sql.counts(session, self.account)
+            found = questions.counts(session, self.account)
         ready, final, refused = (found.pop(name, 0) for name in ("ready", "final", "refused"))
         return Progress(ready, sum(found.values()), final, refused)
 
@@ -164,9 +165,9 @@ class Outbox:
 
     def _broadcast(self, height: int) -> None:
         with self._database.read() as session:
-            rows = sql.transactions(session, self.account, sql.UNMINED)
+            rows = questions.transactions(session, self.account, questions.UNMINED)
             due = [row.id for row in rows if row.state == TransactionState.SIGNED or self._is_overdue(row.id, height)]
-            raws = sql.raw_transactions(session, due)
+            raws = questions.raw_transactions(session, due)
         if not raws:
             return
         self._observe("send")
@@ -188,9 +189,9 @@ class Outbox:
 
     def _fill(self) -> bool:
         with self._database.read() as session:
-            room = self._settings.in_flight - len(sql.transactions(session, self.account, sql.UNMINED))
-            items = sql.ready_items(session, self.account, max(room, 0) * self._settings.batch_items)
-            under_way, settling = sql.lives_under_way(session, self.account, _is_genesis)
+            room = self._settings.in_flight - len(questions.transactions(session, self.account, questions.UNMINED))
+            items = questions.ready_items(session, self.account, max(room, 0) * self._settings.batch_items)
+            under_way, settling = questions.lives_under_way(session, self.account, _is_genesis)
         planned = plan(
             items,
             under_way=under_way,
@@ -205,7 +206,7 @@ class Outbox:
     def _sign(self, batches: Sequence[Batch], refused: Sequence[tuple[Pending, Any]]) -> bool:
         count = self._client.nonce(self.account)
         with self._database.write() as session:
-            held = set(sql.nonces_from(session, self.account, count))
+            held = set(questions.nonces_from(session, self.account, count))
             following = max(held, default=count - 1) + 1
             gaps = [nonce for nonce in range(count, following) if nonce not in held]
             signed = [self._signed(nonce, None) for nonce in gaps]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ledger.chain import outbox_questions as questions
 from ledger.chain import outbox_store as sql
 from ledger.chain.answers import Receipt
 from ledger.chain.batches import BATCH_ITEMS
@@ -55,8 +56,8 @@ class Settler:
     def settle(self) -> int:
         """Look once, and record what changed; return the chain's height."""
         with self._database.read() as session:
-            live = sql.transactions(session, self._account, sql.LIVE)
-            last_settled = sql.last_settled_nonce(session, self._account)
+            live = questions.transactions(session, self._account, questions.LIVE)
+            last_settled = questions.last_settled_nonce(session, self._account)
         count, height = self._client.nonce(self._account), self._client.block_number()
         lost = self._lost(count, last_settled)
         receipts = self._client.receipts([row.hash for row in live])
@@ -70,7 +71,7 @@ class Settler:
         if last_settled < count:
             return []
         with self._database.read() as session:
-            return sql.settled_between(session, self._account, count, last_settled)
+            return questions.settled_between(session, self._account, count, last_settled)
 
     def _record(
         self, lost: Sequence[Any], seen: Sequence[tuple[Any, Receipt | None]], taken: set[int], height: int

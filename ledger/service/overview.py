@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from ledger.chain.outbox_store import counts
+from ledger.chain.outbox_questions import counts
 from ledger.errors import ConfigurationError, SourceError
 from ledger.service.workspace import Workspace
 from ledger.store.chain_index import Account, Attestation, Block, Organisation

@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from ipfs.batch import Batch
 from ipfs.store import DocumentStore
 from ledger.chain.outbox import Outbox, Progress
-from ledger.chain.outbox_store import NewItem, statuses
+from ledger.chain.outbox_questions import statuses
+from ledger.chain.outbox_store import NewItem
 from ledger.chain.projection import state_of
 from ledger.chain.projector import Projector
 from ledger.credential.grant import context_for, seal_grant

@@ -20,7 +20,8 @@ from sqlalchemy.exc import OperationalError
 
 from ledger.chain.client import ChainClient
 from ledger.chain.outbox import Outbox
-from ledger.chain.outbox_store import counts, enqueue
+from ledger.chain.outbox_questions import counts
+from ledger.chain.outbox_store import enqueue
 from ledger.chain.projector import Projector
 from ledger.chain.rpc import Rpc
 from ledger.chain.settling import OutboxSettings
@@ -28,14 +29,7 @@ from ledger.errors import SourceError
 from ledger.store.chain_index import CHAIN_TABLES
 from ledger.store.database import Database, open_database
 from tests.ledger.chain.test_crashes import _dump
-from tests.ledger.chain.world import (
-    CHAIN_ID,
-    COMMISSIONED,
-    SERVICED,
-    STATE_OF_HEALTH,
-    World,
-    mine,
-)
+from tests.ledger.chain.world import CHAIN_ID, COMMISSIONED, SERVICED, STATE_OF_HEALTH, World, mine
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ledger.chain.outbox import Outbox, Progress
-from ledger.chain.outbox_store import NewItem, enqueue, retry, statuses
+from ledger.chain.outbox_questions import statuses
+from ledger.chain.outbox_store import NewItem, enqueue, retry
 from ledger.chain.settling import OutboxSettings
 from ledger.errors import ConfigurationError, ConflictError, SourceTimeoutError, UnreachableError
 from ledger.store.database import Database, open_database
