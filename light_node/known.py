@@ -18,8 +18,9 @@ from ledger.event import Json
 MOST_CHARACTERS = 768 * 1024
 LONGEST_CHARACTERS = 16 * 1024
 """A longer credential is read anew each time; no dense one takes the place of many plain ones."""
-CHARACTERS_A_VALUE = 24
-"""As is one of nothing but small values: a character of it takes forty bytes of memory. Ordinary ones have over 100."""
+CHARACTERS_A_VALUE = 40
+"""As many a value counts for, where there are fewer: in ordinary credentials there are over 100. A small object of one
+name takes as much memory as forty characters do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class KnownCredentials:
         """Know nothing yet.
 
         Args:
-            most_characters: Of the texts together. A character took about six bytes of memory in all; an issuer who
-                means harm makes it ten.
+            most_characters: Of the texts together. A character took about six bytes of memory in all; small values
+                count for as many characters as take that much.
         """
         self._most, self._characters = most_characters, 0
         self._contents: dict[str, Content] = {}
@@ -67,20 +68,19 @@ class KnownCredentials:
 
     def keep(self, text: str, content: Content) -> None:
         """Remember a credential that verified; those that were not shown for longest are forgotten for it."""
-        if len(text) > min(LONGEST_CHARACTERS, self._most) or text in self._contents or _is_dense(content):
+        longest = min(LONGEST_CHARACTERS, self._most)
+        if len(text) > longest or text in self._contents or (size := _size(text, content)) > longest:
             return
         self._contents[text] = content
-        self._characters += len(text)
+        self._characters += size
         while self._characters > self._most:
             oldest = next(iter(self._contents))
-            del self._contents[oldest]
-            self._characters -= len(oldest)
+            self._characters -= _size(oldest, self._contents.pop(oldest))
 
 
-def _is_dense(content: Content) -> bool:
-    raw = content.raw
-    characters = len(raw.jws.text) + sum(len(one.text) for one in raw.disclosures)
-    return _count_values(content.disclosed.disclosed) > characters // CHARACTERS_A_VALUE
+def _size(text: str, content: Content) -> int:
+    characters = len(content.raw.jws.text) + sum(len(one.text) for one in content.raw.disclosures)
+    return len(text) + max(0, CHARACTERS_A_VALUE * _count_values(content.disclosed.disclosed) - characters)
 
 
 def _count_values(fields: Mapping[str, Json]) -> int:

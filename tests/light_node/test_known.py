@@ -17,7 +17,14 @@ from ledger.proof.evidence import Evidence, OpenEntry, encode_evidence
 from ledger.strict_json import canonical_json
 from light_node import credentials
 from light_node.judgement import judge
-from light_node.known import LONGEST_CHARACTERS, MOST_CHARACTERS, NONE_KEPT, Content, KnownCredentials
+from light_node.known import (
+    CHARACTERS_A_VALUE,
+    LONGEST_CHARACTERS,
+    MOST_CHARACTERS,
+    NONE_KEPT,
+    Content,
+    KnownCredentials,
+)
 from light_node.node import LightNode
 from light_node.run.follower import Follower
 from light_node.run.settings import load_settings
@@ -239,30 +246,36 @@ def test_what_is_too_long_is_not_kept_and_displaces_nothing(world: World, most: 
     assert most == 0 or known.find("b" * 10) is one
 
 
-MOST_VALUES = (LONGEST_CHARACTERS - 4096) * 3 // 4 // len('{"":1},')
-
-
-def dense(world: World, value: Json) -> Content:
-    """What a credential says whose one field holds this value as often as the longest that is kept has room for."""
-    one, fields = content(world), {"description": [value] * MOST_VALUES}
-    text = encode_base64url(canonical_json(["A" * 22, "description", fields["description"]]))
-    raw = replace(one.raw, disclosures=(parse_disclosure(text),))
-    return replace(one, raw=raw, disclosed=replace(one.disclosed, disclosed=fields), fields=fields)
+def holding(one: Content, values: list[Json]) -> tuple[str, Content]:
+    """A text, and what it says: a field with these values."""
+    disclosure = encode_base64url(canonical_json(["A" * 22, "description", values]))
+    raw = replace(one.raw, disclosures=(parse_disclosure(disclosure),))
+    shown = replace(one.disclosed, disclosed={"description": values})
+    return f"{raw.jws.text}~{disclosure}~", replace(one, raw=raw, disclosed=shown)
 
 
 @pytest.mark.parametrize("value", [{"": 1}, {}, [], [1], 1, "", {"": {"": [1]}}])
-def test_nothing_but_small_values_is_not_kept_whatever_memory_they_take(
-    world: World, known: KnownCredentials, value: Json
-) -> None:
-    """A character of such a credential takes forty bytes: the characters allowed would be half of a unit's memory."""
-    known.keep("a" * LONGEST_CHARACTERS, dense(world, value))
-    assert known.find("a" * LONGEST_CHARACTERS) is None
+def test_small_values_count_for_the_memory_they_take(world: World, value: Json) -> None:
+    """A character of nothing else took forty bytes: the characters allowed would be half of a unit's memory."""
+    one, known = content(world), KnownCredentials()
+    few = [holding(one, [value] * 60 + [number]) for number in range(1000)]
+    most = MOST_CHARACTERS // (60 * CHARACTERS_A_VALUE)
+    for text, said in few:
+        known.keep(text, said)
+    assert 0 < sum(known.find(text) is not None for text, _ in few) <= most
 
 
-@pytest.mark.parametrize("value", ["as ordinary fields have it", {"description": "of more than one value"}])
-def test_values_of_some_length_are_kept(world: World, known: KnownCredentials, value: Json) -> None:
-    known.keep("a" * LONGEST_CHARACTERS, dense(world, value))
-    assert known.find("a" * LONGEST_CHARACTERS) is not None
+def test_one_of_nothing_but_small_values_takes_the_place_of_no_other(world: World, known: KnownCredentials) -> None:
+    text, one = holding(content(world), [{"": 1}] * 1000)
+    assert len(text) < LONGEST_CHARACTERS
+    known.keep(text, one)
+    assert known.find(text) is None
+
+
+def test_values_of_some_length_are_kept(world: World, known: KnownCredentials) -> None:
+    text, one = holding(content(world), ["as long as the values of ordinary fields"] * 200)
+    known.keep(text, one)
+    assert known.find(text) is one
 
 
 def test_all_together_never_exceed_the_characters_allowed(world: World) -> None:
