@@ -12,7 +12,8 @@ from ledger.event import AssetType, Json
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal
 from ledger.proof.header import PLAIN, QBFT
 from ledger.strict_json import MAX_INTEGER, canonical_json, parse_json
-from light_node.trust_rules import FinalityRule, ValidatorRule, check_beginning, parse_rule, rule_value
+from light_node.trust_rule_format import parse_rule, rule_value
+from light_node.trust_rules import FinalityRule, ValidatorRule, check_beginning
 
 MEDIA_TYPE = "application/vnd.vinculum.trust+json"
 VERSION = 1

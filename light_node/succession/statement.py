@@ -43,7 +43,7 @@ from ledger.proof.note import COSIGNATURE, Note, NoteSignature, SigningKey, Veri
 from ledger.strict_json import MAX_INTEGER
 from light_node.succession.rules import check_following, digest_of, witnesses_rule
 from light_node.trust import Trust
-from light_node.trust_rules import MAX_ORIGIN_CHARACTERS
+from light_node.trust_rule_format import MAX_ORIGIN_CHARACTERS
 
 FORMAT = "vinculum-trust-succession/v1"
 MAX_BYTES = notes.MAX_NOTE_BYTES
