@@ -8,8 +8,11 @@ Together they are 1.4 MiB. (``importlib.util.LazyLoader`` would not do: before P
 from __future__ import annotations
 
 import sys
+from _thread import allocate_lock
 from importlib import import_module
 from types import ModuleType
+
+_ALONE = allocate_lock()
 
 
 class Deferred(ModuleType):
@@ -17,8 +20,9 @@ class Deferred(ModuleType):
 
     def __getattr__(self, name: str) -> object:
         """Load the module, and from now on do what it does."""
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
+        with _ALONE:  # who comes second must not take away what the first loaded meanwhile
+            if sys.modules.get(self.__name__) is self:
+                del sys.modules[self.__name__]
         return getattr(import_module(self.__name__), name)
 
 

@@ -68,3 +68,33 @@ def test_many_threads_may_be_the_first() -> None:
         "print(found == [True] * 8)"
     )
     assert told(f"{DEFERRED}\n{code}") == "True"
+
+
+def test_a_thread_that_is_held_up_takes_away_nothing_that_another_loaded() -> None:
+    """The first stops at each of its lines, until the second is done or waits for it."""
+    code = (
+        "import threading\n"
+        "found, lines, held, done = [], [], threading.Event(), threading.Event()\n"
+        "def hold_up(frame, event, _):\n"
+        "    if frame.f_code is not lean.Deferred.__getattr__.__code__:\n"
+        "        return None\n"
+        "    if event == 'line':\n"
+        "        lines.append(frame.f_lineno)\n"
+        "        if len(lines) == LINE:\n"
+        "            held.set()\n"
+        "            done.wait(0.5)\n"
+        "    return hold_up\n"
+        "def first():\n"
+        "    sys.settrace(hold_up)\n"
+        "    found.append(ipaddress.IPv4Address)\n"
+        "    held.set()\n"
+        "def second():\n"
+        "    held.wait()\n"
+        "    found.append(ipaddress.IPv4Address)\n"
+        "    done.set()\n"
+        "threads = [threading.Thread(target=one) for one in (first, second)]\n"
+        "[thread.start() for thread in threads], [thread.join() for thread in threads]\n"
+        "print(len(found), len(set(found)))"
+    )
+    for line in range(1, 6):
+        assert told(f"{DEFERRED}\n{code.replace('LINE', str(line))}") == "2 1", line
