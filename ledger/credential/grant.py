@@ -18,9 +18,10 @@ from ledger.credential.base64url import encode_base64url
 from ledger.credential.capsule_format import KEY_BYTES, commit_key, verify_key
 from ledger.credential.grant_format import MAX_ITEMS, TYPE, Context, Grant, GrantItem, Policy
 from ledger.credential.grant_reader import parse_statement
-from ledger.credential.jose import PublicKey, SigningKey
+from ledger.credential.jose import PublicKey
 from ledger.credential.jws import sign_jws, verify_jws
 from ledger.credential.recipient import RecipientKey, RecipientPrivateKey, open_sealed, seal_for
+from ledger.credential.signing import SigningKey
 from ledger.errors import ContentMismatchError, MalformedError
 from ledger.strict_json import canonical_json
 

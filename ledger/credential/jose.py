@@ -1,11 +1,12 @@
-"""Issuer keys and signatures: ES256, ES256K and EdDSA, each with one encoding of a key and of a signature.
+"""Public keys of issuers and their signatures: ES256, ES256K and EdDSA, each with one encoding.
 
-Source: RFC 7517 and 7518 (JWK), RFC 7638 (thumbprint), RFC 8037 (OKP, EdDSA), RFC 8812 (ES256K).
+Source: RFC 7517 and 7518 (JWK), RFC 7638 (thumbprint), RFC 8037 (OKP, EdDSA), RFC 8812 (ES256K). How they are made:
+``ledger.credential.signing``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -16,7 +17,7 @@ import coincurve
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 
 from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.edwards import check_ed25519_point
@@ -24,15 +25,10 @@ from ledger.errors import MalformedError, SignatureError
 from ledger.strict_json import canonical_json
 
 Jwk: TypeAlias = Mapping[str, str]
-PrivateKey: TypeAlias = ec.EllipticCurvePrivateKey | coincurve.PrivateKey | ed25519.Ed25519PrivateKey
 NativePublicKey: TypeAlias = ec.EllipticCurvePublicKey | coincurve.PublicKey | ed25519.Ed25519PublicKey
-Random: TypeAlias = Callable[[int], bytes]
-"""Gives that many random bytes; production hands in ``os.urandom``."""
 
 SIGNATURE_BYTES = 64
-PRIVATE_BYTES = 32
 _PREHASHED = ec.ECDSA(Prehashed(hashes.SHA256()))
-_SHA256_DETERMINISTIC = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
 
 
 class Algorithm(StrEnum):
@@ -43,7 +39,7 @@ class Algorithm(StrEnum):
     EDDSA = "EdDSA"
 
 
-_ORDERS = {
+ORDERS = {
     Algorithm.ES256: 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
     Algorithm.ES256K: 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
 }
@@ -73,14 +69,6 @@ class PublicKey:
         return encode_base64url(self.thumbprint)
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A private key with its public half; ``signing_key`` makes it."""
-
-    public: PublicKey
-    private: PrivateKey = field(repr=False, compare=False)
-
-
 def parse_jwk(value: object) -> PublicKey:
     """Read a public JSON Web Key.
 
@@ -105,7 +93,7 @@ def parse_jwk(value: object) -> PublicKey:
 @lru_cache(maxsize=128)
 def _public_at(algorithm: Algorithm, point: bytes) -> PublicKey:
     """The last ones are kept: few issuers sign many documents."""
-    return _public(algorithm, _load_point(algorithm, point))
+    return public_half(algorithm, _load_point(algorithm, point))
 
 
 def thumbprint(jwk: Jwk) -> bytes:
@@ -117,79 +105,6 @@ def thumbprint(jwk: Jwk) -> bytes:
     Source: RFC 7638, 3.
     """
     return sha256(canonical_json(dict(jwk))).digest()
-
-
-def signing_key(private: PrivateKey) -> SigningKey:
-    """Join a private key with its public half and algorithm.
-
-    Raises: MalformedError, for a curve that no algorithm here uses.
-    """
-    if isinstance(private, coincurve.PrivateKey):
-        return SigningKey(_public(Algorithm.ES256K, private.public_key), private)
-    if isinstance(private, ed25519.Ed25519PrivateKey):
-        return SigningKey(_public(Algorithm.EDDSA, private.public_key()), private)
-    if not isinstance(private.curve, ec.SECP256R1):
-        raise MalformedError("private key", "not on P-256; secp256k1 keys are coincurve's")
-    return SigningKey(_public(Algorithm.ES256, private.public_key()), private)
-
-
-def parse_private_key(algorithm: Algorithm, data: bytes) -> SigningKey:
-    """Read raw private bytes, as keystores hold them.
-
-    Args:
-        algorithm: What the key signs with.
-        data: 32 bytes: the scalar, big-endian, or the Ed25519 seed.
-
-    Raises:
-        MalformedError: another length, or a scalar of zero or beyond the group's order.
-    """
-    if len(data) != PRIVATE_BYTES:
-        raise MalformedError("private key", f"{len(data)} bytes, {PRIVATE_BYTES} are needed")
-    if algorithm is Algorithm.EDDSA:
-        return signing_key(ed25519.Ed25519PrivateKey.from_private_bytes(data))
-    scalar = int.from_bytes(data, "big")
-    if not 0 < scalar < _ORDERS[algorithm]:
-        raise MalformedError("private key", "the scalar is zero or not below the group's order")
-    if algorithm is Algorithm.ES256K:
-        return signing_key(coincurve.PrivateKey(data))
-    return signing_key(ec.derive_private_key(scalar, ec.SECP256R1()))
-
-
-def private_bytes(key: SigningKey) -> bytes:
-    """The 32 raw bytes that ``parse_private_key`` reads; secret."""
-    if isinstance(key.private, coincurve.PrivateKey):
-        return key.private.secret
-    if isinstance(key.private, ed25519.Ed25519PrivateKey):
-        return key.private.private_bytes_raw()
-    return key.private.private_numbers().private_value.to_bytes(PRIVATE_BYTES, "big")
-
-
-def generate_private_key(algorithm: Algorithm, random: Random) -> SigningKey:
-    """Make a new key from randomness that is handed in; draws again where the scalar is out of range."""
-    while True:
-        data = random(PRIVATE_BYTES)
-        if algorithm is Algorithm.EDDSA or 0 < int.from_bytes(data, "big") < _ORDERS[algorithm]:
-            return parse_private_key(algorithm, data)
-
-
-def sign(key: SigningKey, message: bytes) -> bytes:
-    """Sign, without randomness (RFC 6979, RFC 8032).
-
-    Returns:
-        64 bytes: r ‖ s with s in the lower half, or R ‖ S.
-    """
-    if isinstance(key.private, coincurve.PrivateKey):
-        return key.private.sign_recoverable(message)[:SIGNATURE_BYTES]
-    if isinstance(key.private, ed25519.Ed25519PrivateKey):
-        return key.private.sign(message)
-    r, s = decode_dss_signature(key.private.sign(message, _SHA256_DETERMINISTIC))
-    return lower_half(r, s)
-
-
-def lower_half(r: int, s: int) -> bytes:
-    """Write an ES256 signature in its one encoding, 64 bytes, whichever half of the order ``s`` lies in."""
-    s = min(s, _ORDERS[Algorithm.ES256] - s)
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 def verify_signature(key: PublicKey, message: bytes, signature: bytes, *, low_s: bool = True) -> None:
@@ -211,7 +126,7 @@ def verify_signature(key: PublicKey, message: bytes, signature: bytes, *, low_s:
         if isinstance(key.native, ed25519.Ed25519PublicKey):
             key.native.verify(signature, message)
         else:
-            r, s = _scalars(signature, _ORDERS[key.algorithm], low_s=low_s)
+            r, s = _scalars(signature, ORDERS[key.algorithm], low_s=low_s)
             _verify_digest(key, sha256(message).digest(), r, s)
     except InvalidSignature:
         raise SignatureError("the signature does not verify") from None
@@ -226,7 +141,7 @@ def _verify_digest(key: PublicKey, digest: bytes, r: int, s: int) -> None:
     if isinstance(key.native, ec.EllipticCurvePublicKey):
         key.native.verify(encode_dss_signature(r, s), digest, _PREHASHED)
         return
-    lower = encode_dss_signature(r, min(s, _ORDERS[Algorithm.ES256K] - s))
+    lower = encode_dss_signature(r, min(s, ORDERS[Algorithm.ES256K] - s))
     if not isinstance(key.native, coincurve.PublicKey) or not key.native.verify(lower, digest, hasher=None):
         raise InvalidSignature
 
@@ -253,7 +168,8 @@ def _load_point(algorithm: Algorithm, point: bytes) -> NativePublicKey:
         raise MalformedError("JWK", "no point of the curve") from None
 
 
-def _public(algorithm: Algorithm, native: NativePublicKey) -> PublicKey:
+def public_half(algorithm: Algorithm, native: NativePublicKey) -> PublicKey:
+    """Describe a key of the library's whose point is known to be one of the curve."""
     jwk = _jwk_of(native)
     return PublicKey(algorithm, jwk, thumbprint(jwk), native)
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ledger.credential.base64url import encode_base64url, parse_base64url
-from ledger.credential.jose import Algorithm, PublicKey, SigningKey, sign, verify_signature
+from ledger.credential.jose import Algorithm, PublicKey, verify_signature
+from ledger.credential.signing import SigningKey, sign
 from ledger.errors import MalformedError, SignatureError
 from ledger.event import Json
 from ledger.strict_json import parse_json

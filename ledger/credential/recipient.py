@@ -29,7 +29,8 @@ from cryptography.hazmat.primitives.hpke import (
 )
 
 from ledger.credential.base64url import encode_base64url, parse_base64url
-from ledger.credential.jose import Jwk, Random, thumbprint
+from ledger.credential.jose import Jwk, thumbprint
+from ledger.credential.signing import Random
 from ledger.errors import ContentMismatchError, MalformedError
 
 NativePublic: TypeAlias = X25519PublicKey | MLKEM768X25519PublicKey

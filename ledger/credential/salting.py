@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from ledger.credential.base64url import encode_base64url
 from ledger.credential.disclosure import MAX_DEPTH, MAX_DISCLOSURE_CHARACTERS, RESERVED
-from ledger.credential.jose import Random
+from ledger.credential.signing import Random
 from ledger.errors import MalformedError
 from ledger.event import Json
 from ledger.strict_json import MAX_INTEGER, parse_json

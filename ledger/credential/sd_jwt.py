@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from ledger.credential.disclosure import HASH_NAME, Disclosure, digest_disclosure, parse_disclosure, resolve
-from ledger.credential.jose import Jwk, PublicKey, Random, SigningKey, parse_jwk, verify_signature
+from ledger.credential.jose import Jwk, PublicKey, parse_jwk, verify_signature
 from ledger.credential.jws import RawJws, parse_jws, sign_jws, signing_input, verify_jws
 from ledger.credential.salting import encode_json, make_decoys
+from ledger.credential.signing import Random, SigningKey
 from ledger.errors import MalformedError, SignatureError
 from ledger.event import Json
 

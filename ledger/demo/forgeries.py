@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from ledger.credential.jose import SigningKey
 from ledger.credential.sd_jwt import SdJwt, issue, parse_sd_jwt
+from ledger.credential.signing import SigningKey
 from ledger.demo import tampering
 from ledger.demo.capsule_forgeries import CAPSULE, changed_raw_file, false_capsule_key
 from ledger.demo.forgery import Forgery, Found, judged

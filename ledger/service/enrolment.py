@@ -18,7 +18,8 @@ from sqlmodel import select
 from ipfs.batch import Batch
 from ledger.chain import contracts as calls
 from ledger.chain.actions import parse_action
-from ledger.credential.jose import PublicKey, parse_private_key
+from ledger.credential.jose import PublicKey
+from ledger.credential.signing import parse_private_key
 from ledger.errors import ConfigurationError, MalformedError
 from ledger.kinds import role_bit, role_names, roles_mask
 from ledger.proof.subject import namespace_id

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from ipfs.batch import Batch
 from ledger.chain import contracts as calls
-from ledger.credential.jose import Algorithm, PublicKey, generate_private_key, private_bytes
+from ledger.credential.jose import Algorithm, PublicKey
+from ledger.credential.signing import generate_private_key, private_bytes
 from ledger.service.council import signer_of
 from ledger.service.directory import issuer_keys
 from ledger.service.members import ISSUER_ALGORITHM, can_sign, load_issuer, own_issuers

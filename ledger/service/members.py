@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from ledger.chain.signer import KeySigner
-from ledger.credential.jose import Algorithm, Jwk, SigningKey, generate_private_key, parse_private_key, private_bytes
+from ledger.credential.jose import Algorithm, Jwk
 from ledger.credential.recipient import (
     RecipientKey,
     RecipientPrivateKey,
@@ -21,6 +21,7 @@ from ledger.credential.recipient import (
     parse_recipient_jwk,
     parse_recipient_private,
 )
+from ledger.credential.signing import SigningKey, generate_private_key, parse_private_key, private_bytes
 from ledger.errors import ConfigurationError, MalformedError
 from ledger.event import Json
 from ledger.proof.cosignature import witness_key_from_seed

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from ipfs.files import open_regular
-from ledger.credential.jose import Algorithm, PublicKey, Random, SigningKey, generate_private_key, sign, signing_key
+from ledger.credential.jose import Algorithm, PublicKey
+from ledger.credential.signing import Random, SigningKey, generate_private_key, sign, signing_key
 from ledger.errors import ConfigurationError, MalformedError
 
 MAX_BYTES = 16 * 1024

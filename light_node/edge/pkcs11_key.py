@@ -14,7 +14,8 @@ from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass, exceptions
 from pkcs11.util.ec import encode_named_curve_parameters
 
 from ledger.credential.base64url import encode_base64url
-from ledger.credential.jose import PublicKey, lower_half, parse_jwk
+from ledger.credential.jose import PublicKey, parse_jwk
+from ledger.credential.signing import lower_half
 from ledger.errors import ConfigurationError, MalformedError, RejectedError, UnreachableError
 
 _POINT_BYTES = 65

@@ -4,8 +4,8 @@ import os
 from dataclasses import replace
 
 from ledger.credential.base64url import encode_base64url
-from ledger.credential.jose import sign
 from ledger.credential.sd_jwt import issue, parse_sd_jwt
+from ledger.credential.signing import sign
 from ledger.demo import tampering
 from ledger.demo.staging import Scene, Staged
 from ledger.proof.evidence import Evidence, OpenEntry

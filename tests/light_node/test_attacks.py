@@ -8,9 +8,10 @@ import pytest
 
 from ledger.credential.base64url import parse_base64url
 from ledger.credential.disclosure import parse_disclosure
-from ledger.credential.jose import Algorithm, generate_private_key
+from ledger.credential.jose import Algorithm
 from ledger.credential.jws import sign_jws
 from ledger.credential.sd_jwt import CLAIM_NAMES, TYPE
+from ledger.credential.signing import generate_private_key
 from ledger.event import AssetType, Json
 from ledger.proof.evidence import Evidence, Segment
 from ledger.rules import Ruling

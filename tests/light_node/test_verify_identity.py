@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ledger.credential.jose import Algorithm, generate_private_key
+from ledger.credential.jose import Algorithm
+from ledger.credential.signing import generate_private_key
 from ledger.event import AssetReference, AssetType
 from ledger.proof.evidence import IssuerKey, OpenEntry, Segment
 from ledger.rules import Ruling

@@ -15,9 +15,10 @@ from ipfs.cid import cid_of_raw
 from ledger.credential.base64url import encode_base64url
 from ledger.credential.binding import Binding, claims_of, coarse_time, log_name, schema_of
 from ledger.credential.capsule_format import CapsuleReference
-from ledger.credential.jose import Algorithm, SigningKey, generate_private_key
+from ledger.credential.jose import Algorithm
 from ledger.credential.salting import make_disclosures
 from ledger.credential.sd_jwt import CLAIM_NAMES, SdJwt, issue, parse_sd_jwt, present
+from ledger.credential.signing import SigningKey, generate_private_key
 from ledger.event import AssetReference, AssetType, Json
 from ledger.identifiers import parse_identifier
 from ledger.kinds import kind_by_name

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ledger.access import Tier
-from ledger.credential.jose import SigningKey
 from ledger.credential.jws import RawJws, parse_jws, sign_jws
+from ledger.credential.signing import SigningKey
 from ledger.errors import MalformedError
 from ledger.event import Json
 from ledger.proof.evidence_fields import FieldReader, encode_hexadecimal

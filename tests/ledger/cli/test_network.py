@@ -17,7 +17,8 @@ from typer.main import get_command
 from ledger.cli.app import Frame
 from ledger.cli.main import app
 from ledger.cli.output import Output
-from ledger.credential.jose import Algorithm, generate_private_key
+from ledger.credential.jose import Algorithm
+from ledger.credential.signing import generate_private_key
 from ledger.errors import ConfigurationError
 from ledger.service.network import initialise
 from ledger.service.settings import load_settings

@@ -11,9 +11,10 @@ from ipfs.cid import cid_of_raw
 from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.credential.binding import Binding, Place, claims_of, log_name, schema_of
 from ledger.credential.capsule_format import CapsuleReference, commit_key
-from ledger.credential.jose import Algorithm, SigningKey, generate_private_key, sign
+from ledger.credential.jose import Algorithm
 from ledger.credential.salting import make_disclosures
 from ledger.credential.sd_jwt import Disclosed, SdJwt, issue, parse_sd_jwt, verify_sd_jwt
+from ledger.credential.signing import SigningKey, generate_private_key, sign
 from ledger.event import Json
 
 ALGORITHMS = list(Algorithm)

@@ -22,9 +22,10 @@ from ledger.credential.false_key import (
 from ledger.credential.grant import VerifiedGrant, context_for, open_grant, open_item_keys, seal_grant, verify_grant
 from ledger.credential.grant_format import Context, Grant, GrantItem, Policy, encode_grant
 from ledger.credential.grant_reader import parse_grant, parse_statement
-from ledger.credential.jose import Algorithm, SigningKey
+from ledger.credential.jose import Algorithm
 from ledger.credential.jws import sign_jws
 from ledger.credential.recipient import RecipientPrivateKey, SuiteName, generate_recipient_key
+from ledger.credential.signing import SigningKey
 from ledger.errors import ContentMismatchError, MalformedError, SignatureError, VerificationError
 from ledger.strict_json import canonical_json, parse_json
 from tests.ledger.credential.builders import encode, forge_jws, key_of, seeded

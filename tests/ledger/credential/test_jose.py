@@ -17,17 +17,8 @@ from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 
 from ledger.credential.base64url import encode_base64url, parse_base64url
-from ledger.credential.jose import (
-    Algorithm,
-    generate_private_key,
-    parse_jwk,
-    parse_private_key,
-    private_bytes,
-    sign,
-    signing_key,
-    thumbprint,
-    verify_signature,
-)
+from ledger.credential.jose import Algorithm, parse_jwk, thumbprint, verify_signature
+from ledger.credential.signing import generate_private_key, parse_private_key, private_bytes, sign, signing_key
 from ledger.errors import MalformedError, SignatureError
 from tests.ledger.credential.builders import ALGORITHMS, encode, key_of, seeded
 

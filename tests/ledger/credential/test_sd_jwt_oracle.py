@@ -17,8 +17,9 @@ from sd_jwt.verifier import SDJWTVerifier
 from ledger.credential.base64url import encode_base64url, parse_base64url
 from ledger.credential.binding import claims_of
 from ledger.credential.disclosure import digest_disclosure
-from ledger.credential.jose import Algorithm, private_bytes
+from ledger.credential.jose import Algorithm
 from ledger.credential.sd_jwt import present, verify_foreign_sd_jwt
+from ledger.credential.signing import private_bytes
 from tests.ledger.credential.builders import BINDING, FIELDS, credential, key_of
 
 KEY = key_of()

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from ledger.access import Tier
-from ledger.credential.jose import Algorithm, generate_private_key, parse_jwk
+from ledger.credential.jose import Algorithm, parse_jwk
+from ledger.credential.signing import generate_private_key
 from ledger.demo.insider import Attested, Insider
 from ledger.errors import ContentMismatchError, IssuerError, MissingError
 from ledger.event import AssetReference

@@ -13,7 +13,8 @@ from ledger.chain.contracts import ADD_ISSUER_KEY
 from ledger.credential.binding import MAX_CLOCK_SKEW_SECONDS
 from ledger.credential.grant import context_for, seal_grant
 from ledger.credential.grant_format import Grant, encode_grant
-from ledger.credential.jose import Algorithm, SigningKey, generate_private_key
+from ledger.credential.jose import Algorithm
+from ledger.credential.signing import SigningKey, generate_private_key
 from ledger.errors import IssuerError, MalformedError, MissingError
 from ledger.event import AssetReference
 from ledger.proof.slots import DEVICE_KEY

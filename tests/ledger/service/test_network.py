@@ -9,7 +9,8 @@ import pytest
 from sqlmodel import select
 
 from ledger.access import Tier
-from ledger.credential.jose import Algorithm, generate_private_key
+from ledger.credential.jose import Algorithm
+from ledger.credential.signing import generate_private_key
 from ledger.errors import ConfigurationError, MissingError, RuleError
 from ledger.event import AssetReference, Json
 from ledger.service.council import assign_namespace, revoke_from, suspend

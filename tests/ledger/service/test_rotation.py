@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ledger.access import Tier
-from ledger.credential.jose import generate_private_key, private_bytes
+from ledger.credential.signing import generate_private_key, private_bytes
 from ledger.errors import ConfigurationError, ConflictError, NotAuthorisedError
 from ledger.event import AssetReference, Json
 from ledger.service.audit.run import audit

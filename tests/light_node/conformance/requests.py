@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledger.credential.jose import Algorithm, sign
+from ledger.credential.jose import Algorithm
+from ledger.credential.signing import sign
 from tests.ledger.credential.builders import key_of
 
 MESSAGE = b"a battery, its life"

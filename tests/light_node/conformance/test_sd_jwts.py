@@ -12,7 +12,8 @@ from sd_jwt.common import SDObj
 from sd_jwt.issuer import SDJWTIssuer
 
 from ledger.credential.base64url import encode_base64url
-from ledger.credential.jose import Algorithm, private_bytes
+from ledger.credential.jose import Algorithm
+from ledger.credential.signing import private_bytes
 from tests.ledger.credential.builders import key_of
 from tests.light_node.conformance.asking import ask, ok, refusal
 from tests.light_node.conformance.requests import fields_of

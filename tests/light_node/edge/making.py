@@ -8,7 +8,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from ledger.credential.jose import Algorithm, SigningKey, generate_private_key, sign
+from ledger.credential.jose import Algorithm
+from ledger.credential.signing import SigningKey, generate_private_key, sign
 from light_node.edge.attester import Attester, EdgeAsset
 from light_node.edge.batch import BatchLimits, OpenBatch, split_leaves, verify_readings
 from light_node.edge.keys import FileSigner

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ledger.credential.base64url import encode_base64url, parse_base64url
-from ledger.credential.jose import sign
 from ledger.credential.jws import sign_jws
+from ledger.credential.signing import sign
 from ledger.errors import MalformedError, SignatureError
 from ledger.strict_json import canonical_json, parse_json
 from light_node.edge.statement import MAX_CHARACTERS, TYPE, parse_statement, sign_statement, verify_statement

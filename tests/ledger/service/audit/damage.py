@@ -18,9 +18,9 @@ from ledger.credential.capsule import seal_capsule
 from ledger.credential.capsule_format import CapsuleReference, Manifest, commit_key
 from ledger.credential.grant import context_for, seal_grant
 from ledger.credential.grant_format import encode_grant
-from ledger.credential.jose import SigningKey
 from ledger.credential.salting import make_disclosures
 from ledger.credential.sd_jwt import issue
+from ledger.credential.signing import SigningKey
 from ledger.event import Event
 from ledger.kinds import kind_by_name
 from ledger.proof.subject import subject

@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from ledger.credential.binding import MAX_CLOCK_SKEW_SECONDS, schema_of
-from ledger.credential.jose import Algorithm, generate_private_key
+from ledger.credential.jose import Algorithm
+from ledger.credential.signing import generate_private_key
 from ledger.event import AssetReference, Event
 from ledger.kinds import kind_by_name
 from ledger.proof.slots import DEVICE_KEY

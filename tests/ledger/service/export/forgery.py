@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ledger.credential.jose import SigningKey
+from ledger.credential.signing import SigningKey
 from ledger.service.export.archive import FileFact
 from ledger.service.export.manifest import (
     INFO_FILE,

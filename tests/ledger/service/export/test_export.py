@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from ledger.access import Tier
-from ledger.credential.jose import Algorithm, SigningKey, generate_private_key
+from ledger.credential.jose import Algorithm
+from ledger.credential.signing import SigningKey, generate_private_key
 from ledger.errors import MissingError, RejectedError, RuleError, UnknownAssetError
 from ledger.proof.slots import DEVICE_KEY
 from ledger.service.export.bag import BagReport, write_bag
