@@ -12,6 +12,7 @@ Nobody needs to trust who hands them out: a reader verifies them by the trust fi
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from ipfs.files import exclusive, flush_folder
@@ -24,6 +25,7 @@ from light_node.succession.published import MEDIA_TYPE, Published, encode_publis
 from light_node.succession.statement import (
     SignedSuccession,
     encode_succession,
+    known_lines,
     parse_succession,
     verify_succession,
 )
@@ -47,8 +49,10 @@ class Publications:
         """Hand a succession out from now on; the same one again changes nothing.
 
         1. Enough witnesses of the old trust file signed it, and the new one may follow; see ``verify_succession``.
-        2. What was published before stays; another successor is kept beside it as evidence.
-        3. It is on the disk when this returns.
+        2. Lines of strangers under it are left out: they prove nothing, and could make two notes longer than readers
+           take together.
+        3. What was published before stays; another successor is kept beside it as evidence.
+        4. It is on the disk when this returns.
 
         Returns: Whether it was not published before.
 
@@ -59,18 +63,19 @@ class Publications:
             SourceTimeoutError: Another program publishes, for long.
         """
         verify_succession(old, new, signed)  # 1
+        signed = _without_strangers(old, signed)  # 2
         statement, data = signed.statement, encode_published(Published((signed,), new))
         self._make()
         with exclusive(self._folder / "lock", _LOCK_S):
             known = self.find(statement.old)
             if known is None:
-                write_durably(self._first(statement.old), data)  # 3
+                write_durably(self._first(statement.old), data)  # 4
                 return True
             first = known.notes[0]
             if first.statement == statement:
                 return False
             if len(known.notes) == 1:
-                write_durably(self._other(statement.old), encode_succession(signed))  # 2
+                write_durably(self._other(statement.old), encode_succession(signed))  # 3
         name = f"the successor of trust file {statement.old.hex()[:16]}…"
         raise ForkError(name, encode_succession(first), encode_succession(signed))
 
@@ -132,6 +137,11 @@ def answer_succession(publications: Publications, fingerprint: str, query: str) 
     if found is None:
         raise Refused(404, "no succession of that trust file is published here", Cache_Control=_for(MISSING_FOR_S))
     return Response(200, encode_published(found), MEDIA_TYPE, {"Cache-Control": _for(FOUND_FOR_S)})
+
+
+def _without_strangers(old: Trust, signed: SignedSuccession) -> SignedSuccession:
+    known = known_lines(old)
+    return replace(signed, signatures=tuple(one for one in signed.signatures if (one.name, one.key_id) in known))
 
 
 def _for(seconds: int) -> str:

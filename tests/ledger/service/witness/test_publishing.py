@@ -23,7 +23,7 @@ from ledger.errors import (
     UntrustedError,
     VinculumError,
 )
-from ledger.service.witness_publish import FOUND_FOR_S, Publications
+from ledger.service.witness_publish import FOUND_FOR_S, Publications, answer_succession
 from ledger.service.witness_request import Request
 from light_node.succession.published import MEDIA_TYPE, Published, encode_published, parse_published
 from light_node.succession.rules import digest_of
@@ -128,6 +128,14 @@ class TestTwo:
         with pytest.raises(QuorumError):
             publications.publish(A, C, signed(A, C, WITNESSES[:1]))
         assert len(files(folder)) == 1
+
+    def test_lines_of_strangers_do_not_make_them_too_long_for_readers(self, publications: Publications) -> None:
+        strangers = [Witness(f"{number:03}.{'x' * 150}.example", bytes((number, 3))) for number in range(240)]
+        publications.publish(A, B, signed(A, B, (*WITNESSES[:2], *strangers)))
+        with pytest.raises(ForkError):
+            publications.publish(A, C, signed(A, C, (*strangers, *WITNESSES[:2])))
+        response = answer_succession(publications, digest_of(A).hex(), "")
+        assert parse_published(response.body) == Published((signed(A, B), signed(A, C)), B)
 
     def test_many_at_once_keep_one_first(self, folder: Path) -> None:
         done = list[Trust]()
