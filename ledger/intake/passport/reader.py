@@ -13,7 +13,8 @@ from ledger.identifiers import parse_identifier
 from ledger.intake.faults import Faults, pointer_to, refused
 from ledger.intake.fields import MAX_FIELDS
 from ledger.intake.passport.identity_rules import ORIGINALS, PASSPORT, party, read_battery, read_originals
-from ledger.intake.passport.rules import check_rules, fault
+from ledger.intake.passport.rule_codes import fault
+from ledger.intake.passport.rules import check_rules
 from ledger.intake.passport.table import ROOT, Attribute, Category, Edition, Table, current_model, passport_table
 from ledger.intake.passport.view import View
 from ledger.strict_json import canonical_json, parse_json
