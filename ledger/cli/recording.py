@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from mimetypes import guess_type
 from pathlib import Path
 from typing import Annotated
 
@@ -14,17 +13,16 @@ import typer
 
 from ipfs.files import read_file_or_pipe
 from ledger.cli.app import EXIT_DONE, EXIT_REFUSED, Frame, command, frame_of
+from ledger.cli.event_options import asset_type_of, attachment_of, fields_of, folder_of
 from ledger.cli.options import As, To
 from ledger.cli.output import Output, counted
-from ledger.errors import ConfigurationError, MalformedError, SourceError
+from ledger.errors import SourceError
 from ledger.event import Json
 from ledger.intake.csv_map import MAX_MAPPING_BYTES
-from ledger.kinds import ANY, kind_by_name
 from ledger.service.directory import recipients_of
 from ledger.service.ingest import Choice, ingest
 from ledger.service.results import Outcome, Result, ResultFile, Tally, fault_of, line_of, open_results
 from ledger.service.sources import Source, find_sources
-from ledger.strict_json import parse_json
 
 MAX_SHOWN_ROWS = 50
 MAX_SHOWN_FAULTS = 200
@@ -83,17 +81,17 @@ def record(  # noqa: PLR0913 - one parameter an option
             "vinculum_event": 1,
             "kind": kind,
             "asset": {
-                "type": _asset_type(kind, asset_type),
+                "type": asset_type_of(kind, asset_type),
                 "identifier": identifier or "",
                 "aliases": [*(alias or ())],
             },
             "occurred_at": when,
-            "fields": _fields(field or [], text or []),
-            "attachments": [_attachment(path) for path in attach or ()],
+            "fields": fields_of(field or [], text or []),
+            "attachments": [attachment_of(path) for path in attach or ()],
         }
         if document_id is not None:
             event["id"] = document_id
-        source = Source("event", None, json.dumps(event).encode(), _folder(attach or []))
+        source = Source("event", None, json.dumps(event).encode(), folder_of(attach or []))
     _take(frame_of(context), organisation, [source], Choice(), to or [], None)
 
 
@@ -213,42 +211,3 @@ def _bar(output: Output, documents: int) -> Iterator[Callable[[str, int, int], N
             bar.update(bar.task_ids[0], description=what, completed=done, total=total or None)
 
         yield watch
-
-
-def _asset_type(kind: str, said: str | None) -> str:
-    log = kind_by_name(kind).log
-    if said is None and log == ANY:
-        raise ConfigurationError(f"{kind} happens to any asset: say --type battery, vehicle or part")
-    return said or log
-
-
-def _fields(values: list[str], texts: list[str]) -> dict[str, Json]:
-    found: dict[str, Json] = {}
-    for item, as_text in [*((one, False) for one in values), *((one, True) for one in texts)]:
-        name, equals, text = item.partition("=")
-        if not name or not equals:
-            raise ConfigurationError(f"{item!r} is no field: use NAME=VALUE")
-        if name in found:
-            raise ConfigurationError(f"the field {name} is given twice")
-        found[name] = text if as_text else _value(text)
-    return found
-
-
-def _value(text: str) -> Json:
-    """A JSON value where it is one; text otherwise."""
-    try:
-        return parse_json(text.encode(), what="value")
-    except MalformedError:
-        return text
-
-
-def _attachment(path: Path) -> dict[str, Json]:
-    media_type = guess_type(path.name)[0] or "application/octet-stream"
-    return {"name": path.name, "media_type": media_type, "path": path.name}
-
-
-def _folder(files: list[Path]) -> Path | None:
-    folders = {path.parent for path in files}
-    if len(folders) > 1:
-        raise ConfigurationError("the attached files have to lie in one folder")
-    return folders.pop() if folders else None
