@@ -137,12 +137,16 @@ class Successions:
             self._tell_once("refused", error, old, signed.statement.new)
             return node
         if self._chosen.follow is Follow.REPORT:
-            keep_offer(self._state, published)
             if self._teller.record.successor != signed.statement.new:
                 self._tell("available", old, signed.statement.new, by=[*verified.witnesses])
                 self._teller.trust(old, signed.statement.new)
+            keep_offer(self._state, published)
             return node
-        rotate_by_succession(self._state, new, signed, now)
+        try:
+            rotate_by_succession(self._state, new, signed, now)
+        except RejectedError:
+            self._teller.trust(old, signed.statement.new)  # whoever watches health and metrics alone is to see it too
+            raise
         return LightNode(self._state, node.known)
 
     def _settle(self, node: LightNode) -> None:

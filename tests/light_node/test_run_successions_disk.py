@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -36,6 +37,38 @@ class TestDisk:
             assert fleet.state.trust() == fleet.a
         code, lines = fleet.run()
         assert (code, fleet.told(lines)) == (0, [("rotated", "b")])
+
+    @pytest.mark.parametrize(
+        ("follow", "name", "expected"),
+        [("rotate", "trust.json", ["failed"]), ("report", "successor.note", ["available", "failed"])],
+    )
+    def test_what_cannot_be_written_is_seen_by_whoever_watches_health_and_metrics_alone(
+        self, fleet: Fleet, monkeypatch: pytest.MonkeyPatch, follow: str, name: str, expected: list[str]
+    ) -> None:
+        """The old trust file stays meanwhile, for as long as nobody knows."""
+        monkeypatch.setattr(time, "time", lambda: float(fleet.chain.time))
+        fleet.choose(follow, interval_s=0.05)
+        fleet.offer(fleet.a, fleet.b)
+        write, told = files.replace_durably, list[str]()
+
+        def refuse(path: Path, data: bytes, **more: Any) -> None:
+            if path.name == name:
+                raise OSError(28, "No space left on device")
+            write(path, data, **more)
+
+        with fleet.state.alone():
+            follower = fleet.follower(told)
+            with monkeypatch.context() as patch:
+                patch.setattr(files, "replace_durably", refuse)
+                follower.round()
+            assert [to for to, _ in fleet.told([json.loads(line) for line in told])] == expected
+            assert "vinculum_light_succession_available 1" in follower.metrics_text()
+            (notice,) = follower.health().notices
+            assert fleet.b.fingerprint() in notice
+            time.sleep(0.1)
+            follower.round()
+            assert ("vinculum_light_succession_available 0" in follower.metrics_text()) == (follow == "rotate")
+            assert (fleet.state.folder / "successor.note").exists() == (follow == "report")
 
     def test_a_damaged_lineage_stops_successions_alone(self, fleet: Fleet) -> None:
         fleet.offer(fleet.a, fleet.b)
