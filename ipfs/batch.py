@@ -11,7 +11,8 @@ from ipfs.cid import RAW, Block, Cid, cid_of_raw
 from ipfs.closing import Closing
 from ipfs.dag_pb import Link
 from ipfs.store import DocumentStore, read_file
-from ipfs.unixfs import MAX_ENTRIES, UNIXFS_V1_2025, check_entry_name, directory, import_file, parse_directory
+from ipfs.unixfs import UNIXFS_V1_2025, import_file
+from ipfs.unixfs_directory import MAX_ENTRIES, check_entry_name, directory, parse_directory
 from ledger.errors import ConflictError, MalformedError
 
 SPOOL_MEMORY_BYTES = 16 * 1024 * 1024

@@ -12,7 +12,7 @@ from typing import Any
 
 from ipfs.cid import cid_of_raw, parse_cid, parse_cid_bytes
 from ipfs.dag_pb import Link, parse_node
-from ipfs.unixfs import directory
+from ipfs.unixfs_directory import directory
 from ledger.credential.base64url import parse_base64url
 from ledger.credential.capsule import open_capsule
 from ledger.credential.capsule_format import (

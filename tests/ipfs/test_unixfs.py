@@ -16,15 +16,8 @@ from hypothesis import strategies as st
 
 from ipfs.cid import RAW, Block, Cid, cid_of_node, cid_of_raw
 from ipfs.dag_pb import Link, encode_field, encode_node
-from ipfs.unixfs import (
-    MAX_ENTRIES,
-    UNIXFS_V1_2025,
-    Profile,
-    directory,
-    import_file,
-    parse_directory,
-    read_file,
-)
+from ipfs.unixfs import UNIXFS_V1_2025, Profile, import_file, read_file
+from ipfs.unixfs_directory import MAX_ENTRIES, directory, parse_directory
 from ledger.errors import ContentMismatchError, MalformedError, TooLargeError
 from tests.ipfs.content import VECTORS, by_cid, content, stream
 

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from ipfs.cid import RAW, Cid
 from ipfs.dag_pb import Link
 from ipfs.store import DocumentStore, read_file
-from ipfs.unixfs import parse_directory
+from ipfs.unixfs_directory import parse_directory
 from ledger.credential.binding import Binding, parse_binding
 from ledger.credential.grant_format import Grant, encode_grant
 from ledger.credential.grant_reader import MAX_BYTES as MAX_GRANT_BYTES
