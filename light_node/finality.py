@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from ledger.errors import ForkError, MalformedError, RollbackError, UntrustedError
-from ledger.proof.evidence import CheckpointFinality, Evidence, SealFinality
+from ledger.proof.evidence import CheckpointFinality, Finality, SealFinality
 from ledger.proof.header import RawHeader, block_hash, parse_header
 from ledger.proof.keccak import keccak256
 from light_node.checkpoint_finality import verify_witnessed
@@ -16,8 +18,20 @@ MAX_BLOCK_TIME = 2**36
 """Some year beyond 4000; a block's time is calculated with as a calendar date."""
 
 
-def verify_finality(evidence: Evidence, trust: Trust, now: int, accepted: Accepted | None = None) -> VerifiedHeader:
-    """Prove that the header of an evidence file is final and takes nothing back.
+class Signed(Protocol):
+    """A header with what is to make it final: an evidence file, or a head that a node remembers."""
+
+    @property
+    def header(self) -> bytes:
+        """RLP."""
+
+    @property
+    def finality(self) -> Finality:
+        """Its signatures and paths."""
+
+
+def verify_finality(signed: Signed, trust: Trust, now: int, accepted: Accepted | None = None) -> VerifiedHeader:
+    """Prove that a signed header is final and takes nothing back.
 
     1. The header has one form: seals and round of a QBFT block, which its hash does not cover, stand beside it.
     2. It is final by the rule of the trust file: see ``verify_witnessed`` and ``verify_sealed``.
@@ -25,7 +39,7 @@ def verify_finality(evidence: Evidence, trust: Trust, now: int, accepted: Accept
        is the same block.
 
     Args:
-        evidence: Parsed.
+        signed: *Untrusted*, parsed.
         trust: The trust file.
         now: The local clock, in seconds since the epoch; validators are believed for a time.
         accepted: What was accepted here before, or None.
@@ -36,9 +50,9 @@ def verify_finality(evidence: Evidence, trust: Trust, now: int, accepted: Accept
         QuorumError, SignatureError, InclusionError, ConsistencyError, StaleError: 2 does not hold.
         RollbackError, ForkError: 3 does not hold, or the rule found a fork.
     """
-    raw = parse_header(evidence.header)
-    hashed = _hash(raw, evidence.header, trust)  # 1
-    header = _verify_rule(raw, hashed, evidence, trust, now, accepted)  # 2
+    raw = parse_header(signed.header)
+    hashed = _hash(raw, signed.header, trust)  # 1
+    header = _verify_rule(raw, hashed, signed, trust, now, accepted)  # 2
     verify_extends(header, trust.trusted_block)  # 3
     if accepted is not None:
         verify_extends(header, accepted.block)
@@ -46,9 +60,9 @@ def verify_finality(evidence: Evidence, trust: Trust, now: int, accepted: Accept
 
 
 def _verify_rule(
-    raw: RawHeader, hashed: bytes, evidence: Evidence, trust: Trust, now: int, accepted: Accepted | None
+    raw: RawHeader, hashed: bytes, signed: Signed, trust: Trust, now: int, accepted: Accepted | None
 ) -> VerifiedHeader:
-    rule, finality = trust.finality, evidence.finality
+    rule, finality = trust.finality, signed.finality
     if isinstance(rule, WitnessRule) and isinstance(finality, CheckpointFinality):
         tree = verify_witnessed(raw, hashed, finality, rule, accepted)
         return VerifiedHeader(raw.number, raw.timestamp, hashed, raw.state_root, tree=tree)

@@ -14,6 +14,7 @@ from ledger.errors import ConfigurationError, UntrustedError
 from ledger.event import Json
 from ledger.proof.evidence_fields import encode_hexadecimal
 from light_node.anchoring import anchor_anew
+from light_node.cli import comparing
 from light_node.cli.output import Output
 from light_node.http_source import HttpSource
 from light_node.memory import Memory
@@ -53,6 +54,7 @@ def register(commands: Any, common: argparse.ArgumentParser) -> None:
         parser.set_defaults(run=run)
     state = commands.add_parser("state", parents=[common], help="what was accepted last, and forks that were seen")
     state.set_defaults(run=_state)
+    comparing.register(state.add_subparsers(metavar="COMMAND"))
     anchor = commands.add_parser("anchor", parents=[common], help="ask witnesses anew after a sleep beyond the period")
     anchor.add_argument("--source", action="append", required=True, help="a witness; at least two", metavar="URL")
     anchor.set_defaults(run=_anchor)

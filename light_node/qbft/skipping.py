@@ -20,7 +20,7 @@ def verify_skip(trusted: TrustedSet, header: RawHeader, now: int, trusting_perio
     1. The clock is not behind the trusted block, and the trusted block is within the trusting period: later, former
        validators have nothing to lose any more.
     2. The block is not from the future.
-    3. It is not below the trusted block, nor of an earlier time.
+    3. It is not below the trusted block, nor above it and of an earlier time.
     4. The next block: as in ``verify_step``; every seal is by the set in force, and the parent is the trusted block.
     5. A far block: every seal is valid and by somebody else, and a quorum of the *trusted* set is among them. Seals by
        strangers are newcomers'; they neither count nor refuse. ``verify_advance`` then needs the set that it leads to.
@@ -79,7 +79,8 @@ def check_clock(accepted: AcceptedBlock, header: RawHeader, now: int, trusting_p
         raise StaleError(f"the block is {header.timestamp - now} s in the future")
     if header.number < accepted.number:  # 3
         raise RollbackError("block number", accepted.number, header.number)
-    check_time(accepted, header)
+    if header.number > accepted.number:  # beside it there is a fork, whichever of the two is the earlier
+        check_time(accepted, header)
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,6 +221,8 @@ WRONG_WORDS = [
     ["verify", "a", "--trust"],
     ["trust"],
     ["trust", "pin", "a"],
+    ["state", "contrast"],
+    ["state", "compare"],
     ["grew", "a", "b", "c"],
     ["anchor"],
     ["run"],

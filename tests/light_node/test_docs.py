@@ -82,7 +82,7 @@ def test_every_page_calls_commands_that_there_are_with_options_that_they_have(
     page: str, call: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = shlex.split(call, comments=True)
-    command = words[: 2 if words[0] in ("trust", "attest") and not words[1].startswith("-") else 1]
+    command = words[: 2 if words[0] in ("trust", "attest", "state") and words[1:] and words[1][0] != "-" else 1]
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])
     assert ended.value.code == 0
@@ -93,7 +93,15 @@ def test_every_page_calls_commands_that_there_are_with_options_that_they_have(
 
 def test_every_command_is_called_on_some_page() -> None:
     written = " ".join(page.read_text("utf-8") for page in DOCS.glob("*.md"))
-    for command in (*MODULES, "attest", "trust pin", "trust rotate", "trust show", "trust fingerprint"):
+    for command in (
+        *MODULES,
+        "attest",
+        "trust pin",
+        "trust rotate",
+        "trust show",
+        "trust fingerprint",
+        "state compare",
+    ):
         assert re.search(rf"`(vinculum-light )?{command}\b|^\$? ?vinculum-light {command}\b", written, re.MULTILINE), (
             command
         )

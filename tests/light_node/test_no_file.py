@@ -110,6 +110,7 @@ JUDGED: Mapping[str, Sequence[str]] = {
     "path": ("verify", "car.json", "--home", "node", "--consistency", "BAD"),
     "proof of a reading": ("reading", "car.json", "BAD", "--trust", "trust.json"),
     "checkpoint": ("grew", "BAD", "BAD", "BAD", "--key", LOG_KEY),
+    "another node's head": ("state", "compare", "BAD", "--home", "node"),
     "succession": ("trust", "succession", "BAD", "--home", "node"),
     "succession to rotate by": ("trust", "rotate", "trust.json", "--succession", "BAD", "--home", "node"),
 }

@@ -175,6 +175,17 @@ def test_another_block_at_the_accepted_height_is_a_fork(source: Source) -> None:
 
 
 @pytest.mark.parametrize("source", Source)
+def test_an_earlier_block_at_the_accepted_height_is_a_fork_too(source: Source) -> None:
+    earlier, later = forked(EPOCH + 2, EPOCH + 2, lists=True)
+    trust, last = sealing(later).trust_since(0, source), later.chain.blocks[-1]
+    evidence = voted(earlier) if source is Source.VOTES else evidence_of(
+        earlier, sealing(earlier).sealed(EPOCH + 2, proven=source is Source.CONTRACT)
+    )  # fmt: skip
+    verdict = judged(earlier, evidence, trust=trust, accepted=TrustedBlock(last.number, last.hash, last.time))
+    assert_refused(verdict, REFUTED, Step.FINALITY, "ForkError")
+
+
+@pytest.mark.parametrize("source", Source)
 @pytest.mark.parametrize("signers", [(), FOUR[:2], validators(4, "stranger")], ids=["nobody", "too few", "strangers"])
 def test_another_block_that_no_quorum_sealed_is_no_fork(source: Source, signers: list[Validator]) -> None:
     """Whoever makes a header up must not have a node tell its members that their validators signed two blocks."""
