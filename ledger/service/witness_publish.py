@@ -15,13 +15,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from ipfs.files import exclusive, flush_folder
+from ipfs.files import NotAFileError, exclusive, flush_folder, open_regular
 from ledger.errors import ForkError, MalformedError, UntrustedError
 from ledger.service.files import write_durably
 from ledger.service.witness_endorse import chosen_witnesses
 from ledger.service.witness_request import Refused, Response, read_query
 from ledger.service.workspace import Workspace
-from light_node.succession.published import MEDIA_TYPE, Published, encode_published, parse_published
+from light_node.succession.published import MAX_BYTES, MEDIA_TYPE, Published, encode_published, parse_published
+from light_node.succession.statement import MAX_BYTES as MAX_NOTE_BYTES
 from light_node.succession.statement import (
     SignedSuccession,
     encode_succession,
@@ -35,6 +36,7 @@ PUBLISHED = "published"
 FOUND_FOR_S, MISSING_FOR_S = 300, 60
 """How long a proxy may keep an answer: the other succession, or a first one, must reach readers soon."""
 _LOCK_S = 5.0
+_WHAT = "published succession"
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
 
 
@@ -84,14 +86,14 @@ class Publications:
 
         Raises: MalformedError, where it was damaged, or lies under another name than its own.
         """
-        path = self._first(old)
-        if not path.exists():
+        first, other = _read(self._first(old), MAX_BYTES), _read(self._other(old), MAX_NOTE_BYTES)
+        if first is None:
             return None
-        found, other = parse_published(path.read_bytes()), self._other(old)
-        if other.exists():
-            found = Published((found.notes[0], parse_succession(other.read_bytes())), found.successor)
+        found = parse_published(first)
+        if other is not None:
+            found = Published((found.notes[0], parse_succession(other)), found.successor)
         if any(one.statement.old != old for one in found.notes):
-            raise MalformedError("published succession", f"{path} is of another trust file than its name says")
+            raise MalformedError(_WHAT, f"{self._first(old)} is of another trust file than its name says")
         return found
 
     def _make(self) -> None:
@@ -137,6 +139,20 @@ def answer_succession(publications: Publications, fingerprint: str, query: str) 
     if found is None:
         raise Refused(404, "no succession of that trust file is published here", Cache_Control=_for(MISSING_FOR_S))
     return Response(200, encode_published(found), MEDIA_TYPE, {"Cache-Control": _for(FOUND_FOR_S)})
+
+
+def _read(path: Path, most: int) -> bytes | None:
+    """A file that may be missing; nobody waits for one that is a pipe."""
+    try:
+        with open_regular(path) as stream:
+            data = stream.read(most + 1)
+    except FileNotFoundError:
+        return None
+    except NotAFileError as error:
+        raise MalformedError(_WHAT, f"{path} is {error.strerror}") from None
+    if len(data) > most:
+        raise MalformedError(_WHAT, f"{path} is over {most} bytes")
+    return data
 
 
 def _without_strangers(old: Trust, signed: SignedSuccession) -> SignedSuccession:

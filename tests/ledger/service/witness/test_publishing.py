@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -255,6 +255,22 @@ class TestAnswered:
         with pytest.raises(MalformedError):
             publications.publish(A, B, signed(A, B))
         assert world.get("/checkpoint").status == 404  # all else goes on
+
+    @pytest.mark.parametrize("name", ["json", "other.note"])
+    @pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir, lambda path: path.write_bytes(b"x" * 10_000_000)])
+    def test_a_pipe_or_a_folder_in_its_place_is_damage_and_nobody_waits_for_it(
+        self, world: World, publications: Publications, folder: Path, name: str, put: Callable[[Path], object]
+    ) -> None:
+        publications.publish(A, B, signed(A, B))
+        path, answers = folder / f"{digest_of(A).hex()}.{name}", list[int]()
+        path.unlink(missing_ok=True)
+        put(path)
+        asked = threading.Thread(target=lambda: answers.append(world.get(OF_A).status), daemon=True)
+        asked.start()
+        asked.join(5)
+        assert answers == [500]
+        with pytest.raises(MalformedError):
+            publications.publish(A, B, signed(A, B))
 
 
 @pytest.fixture
