@@ -8,16 +8,14 @@ from dataclasses import dataclass
 
 from ledger.errors import ForkError, MalformedError, RollbackError, UntrustedError
 from ledger.proof.evidence import SealFinality, SealStep
-from ledger.proof.header import QBFT, RawHeader, block_hash, parse_header, with_seals
-from ledger.proof.keccak import keccak256
+from ledger.proof.header import QBFT, RawHeader, block_hash
 from light_node.heads import Accepted, ValidatedBlock
 from light_node.qbft.pinned import PinnedSets, rotations_after, verify_pinned, verify_rotations
 from light_node.qbft.rotation import parse_rotation
-from light_node.qbft.seals import SealedHeader
-from light_node.qbft.skipping import check_clock, verify_advance, verify_skip
+from light_node.qbft.skipping import check_clock, verify_skip
 from light_node.qbft.steps import TrustedSet, check_place
-from light_node.qbft.validator_proof import validators_from_proof
 from light_node.qbft.votes import MAX_OPEN_VOTES, Tally, TrustedTally, VotingRule, verify_chain
+from light_node.seal_steps import step_header, verify_contract_step
 from light_node.trust import Trust, TrustedBlock
 from light_node.trust_rules import Source, ValidatorContract, ValidatorRule, first_statement
 
@@ -110,17 +108,6 @@ def _ahead(steps: Sequence[SealStep], number: int) -> list[tuple[SealStep, RawHe
     return [(step, header) for step, header in zip(steps, headers, strict=True) if header.number > number]
 
 
-def step_header(step: SealStep) -> RawHeader:
-    """Return the header of a step as it was sealed.
-
-    Raises: MalformedError, where it is none, or bears a round or seals itself.
-    """
-    raw = parse_header(step.header)
-    if block_hash(raw, QBFT) != keccak256(step.header):
-        raise MalformedError("evidence", "a step's header with a round or seals beside those of the file", "/finality")
-    return with_seals(raw, step.round, step.seals)
-
-
 def _verify_known(header: RawHeader, sealed: SealStep, known: TrustedSet, reader: _Reader) -> None:
     """Prove that a header that is not above the known block is that block: no seal has to tell that again.
 
@@ -147,45 +134,6 @@ def _verify_contract(
         )
         _check_accepted(header, trusted.hash, reader)  # 4
     return trusted
-
-
-def verify_contract_step(
-    trusted: TrustedSet,
-    step: SealStep,
-    header: RawHeader,
-    contract: ValidatorContract,
-    now: int,
-    trusting_period_seconds: int,
-) -> TrustedSet:
-    """Advance the trusted set to a block above it; whoever writes files calls this too, so that they verify.
-
-    Args:
-        trusted: *Verified.*
-        step: *Untrusted.*
-        header: Of the step, with its round and seals: ``step_header``.
-        contract: From the trust file.
-        now: The local clock, in seconds since the epoch.
-        trusting_period_seconds: See ``verify_skip``.
-
-    Raises: As ``verify_skip``, ``validators_from_proof`` and ``verify_advance``.
-        UntrustedError: Also where a seal is by neither of the two sets.
-    """
-    sealed = verify_skip(trusted, header, now, trusting_period_seconds)
-    validators = validators_from_proof(
-        sealed.state_root, contract.address, contract.code_hash, step.account, contract.slot, step.validators
-    )
-    advanced = verify_advance(trusted, sealed, validators)
-    _check_strangers(sealed, trusted, advanced)
-    return advanced
-
-
-def _check_strangers(sealed: SealedHeader, trusted: TrustedSet, advanced: TrustedSet) -> None:
-    """Refuse seals that count for nothing: one could be put in the place of another."""
-    strangers = {*sealed.signers} - {*trusted.validators, *advanced.validators}
-    if strangers:
-        raise UntrustedError(
-            f"a seal of block {sealed.number} is by 0x{min(strangers).hex()}, who is in neither of the two sets"
-        )
 
 
 def _verify_votes(known: ValidatedBlock, headers: Sequence[RawHeader], reader: _Reader) -> ValidatedBlock:

@@ -24,7 +24,7 @@ from light_node.qbft.seals import recover_signer
 from light_node.qbft.skipping import bisect
 from light_node.qbft.steps import TrustedSet
 from light_node.qbft.validator_proof import validators_from_proof
-from light_node.seal_finality import step_header, verify_contract_step
+from light_node.seal_steps import step_header, verify_contract_step
 from light_node.trust_rules import ValidatorContract
 
 _NO_PERIOD = 2**40

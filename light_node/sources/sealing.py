@@ -18,7 +18,7 @@ from light_node.qbft.seals import quorum_of, recover_signer
 from light_node.qbft.skipping import Bisection, bisect
 from light_node.qbft.steps import TrustedSet
 from light_node.qbft.validator_proof import validators_from_proof
-from light_node.seal_finality import step_header, verify_contract_step
+from light_node.seal_steps import step_header, verify_contract_step
 from light_node.sources.node import Node
 from light_node.sources.port import Hint
 from light_node.trust import Trust
