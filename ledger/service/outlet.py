@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ledger.errors import RejectedError, RuleError, VerificationError
-from ledger.service.record import Recorded, Recorder
+from ledger.service.record import Recorder
+from ledger.service.recorded import Recorded
 from ledger.service.results import Result, Tally
 from ledger.service.rows import forget_refused
 from ledger.store.database import Database

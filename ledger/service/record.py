@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ipfs.batch import Batch
 from ipfs.store import DocumentStore
@@ -29,7 +29,7 @@ from ledger.chain.projector import Projector
 from ledger.credential.grant import context_for, seal_grant
 from ledger.credential.grant_format import Grant, Policy, encode_grant
 from ledger.credential.recipient import RecipientKey
-from ledger.errors import DocumentError, Fault, RejectedError, RuleError, VerificationError, VinculumError
+from ledger.errors import DocumentError, Fault, RuleError, VerificationError, VinculumError
 from ledger.event import AssetType, Document
 from ledger.proof.fold import EMPTY_HEAD
 from ledger.service.background import Background
@@ -37,7 +37,8 @@ from ledger.service.contracts import Contracts
 from ledger.service.issue import IssuedEvent, Issuer
 from ledger.service.knowledge import Knowledge
 from ledger.service.members import Member
-from ledger.service.plan import EventName, Plan, PlannedEvent, Planner
+from ledger.service.plan import Plan, PlannedEvent, Planner
+from ledger.service.recorded import Recorded
 from ledger.service.rows import save_batch, save_sources
 from ledger.service.targets import Targets
 from ledger.store.database import Database
@@ -54,21 +55,6 @@ class Recipient:
 
     organisation: int
     key: RecipientKey
-
-
-@dataclass(slots=True)
-class Recorded:
-    """What recording came to.
-
-    Attributes:
-        events: Names of the events that were signed and queued, with the digests of their credentials.
-        repeated: How many events were recorded before, with the same content.
-        refused: Digest and reason of each item that the contract did not take.
-    """
-
-    events: list[tuple[EventName, bytes]] = field(default_factory=list)
-    repeated: int = 0
-    refused: list[tuple[bytes, str]] = field(default_factory=list)
 
 
 class Recorder:
@@ -277,14 +263,3 @@ class Recorder:
             context = context_for(recipient.key, self._member.organisation, recipient.organisation, MEMBER_POLICY, now)
             grants.append(seal_grant(recipient.key, context, keys, self._member.issuer, os.urandom(32)))
         return grants
-
-
-def raise_refused(recorded: Recorded) -> None:
-    """Turn what the contract refused into an error.
-
-    Raises: RejectedError, with the first reason and the number of the others.
-    """
-    if recorded.refused:
-        digest, reason = recorded.refused[0]
-        more = f" (and {len(recorded.refused) - 1} more)" if len(recorded.refused) > 1 else ""
-        raise RejectedError(f"the contract refused {digest.hex()[:16]}: {reason}{more}")

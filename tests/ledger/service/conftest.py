@@ -14,7 +14,8 @@ from ledger.event import AssetReference, AssetType, Document, Event, Json
 from ledger.service.council import assign_namespace
 from ledger.service.enrolment import enrol
 from ledger.service.network import bring_down, bring_up, initialise
-from ledger.service.record import Recipient, Recorded, Recorder
+from ledger.service.record import Recipient, Recorder
+from ledger.service.recorded import Recorded
 from ledger.service.settings import load_settings
 from ledger.service.workspace import Workspace
 
