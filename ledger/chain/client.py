@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from ledger.chain.abi import Function, encode_constructor
+from ledger.chain.abi import Function
 from ledger.chain.answers import (
     Header,
     Log,
@@ -29,18 +29,6 @@ MAX_LOG_SPAN = 2_000
 DEPLOY_GAS = 12_000_000
 WAIT_S = 120.0
 POLL_S = 0.05
-
-
-class Deployable(Protocol):
-    """What is needed of a compiled contract."""
-
-    @property
-    def abi(self) -> Sequence[dict[str, Any]]:
-        """Its interface."""
-
-    @property
-    def bytecode(self) -> bytes:
-        """Its creation code."""
 
 
 class ChainClient:
@@ -200,22 +188,6 @@ class ChainClient:
             if fault is not None:
                 raise RejectedError(f"node: {fault.message}")
         return [self._wait(digest) for _, digest in signed]
-
-    def deploy(self, artefact: Deployable, signer: Signer, *arguments: Any, gas: int = DEPLOY_GAS) -> bytes:
-        """Deploy a contract and return its address."""
-        return self.deploy_all([artefact], signer, *arguments, gas=gas)[0]
-
-    def deploy_all(
-        self, artefacts: Sequence[Deployable], signer: Signer, *arguments: Any, gas: int = DEPLOY_GAS
-    ) -> list[bytes]:
-        """Deploy contracts that take the same arguments, in one block, and return their addresses."""
-        codes = [one.bytecode + encode_constructor(one.abi, arguments) for one in artefacts]
-        addresses = []
-        for receipt in self.transact_many(signer, [(None, code) for code in codes], gas=gas):
-            if receipt.contract_address is None:
-                raise RejectedError("node: a deployment without an address")
-            addresses.append(receipt.contract_address)
-        return addresses
 
     def _wait(self, digest: bytes) -> Receipt:
         deadline = time.monotonic() + WAIT_S

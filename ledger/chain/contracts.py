@@ -11,6 +11,7 @@ from contracts import LOGS, artefact
 from ledger.chain.abi import Function
 from ledger.chain.answers import Receipt
 from ledger.chain.client import ChainClient
+from ledger.chain.deploying import deploy_contract, deploy_contracts
 from ledger.chain.signer import Signer
 from ledger.errors import MissingError
 from ledger.event import AssetType
@@ -112,8 +113,10 @@ def deploy(
         validators: The first set, 20 bytes each.
     """
     first_block = client.block_number()
-    consortium = client.deploy(artefact("Consortium"), signer, administrators, threshold, delay_s, validators)
-    logs = client.deploy_all([artefact(LOGS[asset_type]) for asset_type in AssetType], signer, consortium, NO_ADDRESS)
+    consortium = deploy_contract(client, artefact("Consortium"), signer, administrators, threshold, delay_s, validators)
+    logs = deploy_contracts(
+        client, [artefact(LOGS[asset_type]) for asset_type in AssetType], signer, consortium, NO_ADDRESS
+    )
     by_type = {asset_type: (log,) for asset_type, log in zip(AssetType, logs, strict=True)}
     return Deployment(client.chain_id(), consortium, by_type, first_block)
 

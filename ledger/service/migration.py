@@ -20,6 +20,7 @@ from sqlmodel import col, select
 from contracts import LOGS, artefact
 from ledger.chain import contracts as calls
 from ledger.chain.abi import Function
+from ledger.chain.deploying import deploy_contract
 from ledger.errors import ConflictError, UntrustedError
 from ledger.event import AssetType
 from ledger.proof.slots import SUCCESSOR_SLOT, parse_address, word_of
@@ -187,4 +188,4 @@ def _proposed(workspace: Workspace, log: bytes) -> bytes | None:
 def _deploy(workspace: Workspace, asset_type: AssetType, log: bytes) -> bytes:
     name = next(iter(present_administrators(workspace)))
     signer = signer_of(workspace, name)
-    return workspace.client.deploy(artefact(LOGS[asset_type]), signer, workspace.contracts.consortium, log)
+    return deploy_contract(workspace.client, artefact(LOGS[asset_type]), signer, workspace.contracts.consortium, log)

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from contracts import LOGS, artefact
 from ledger.chain.contracts import NO_ADDRESS, RETIRE_LOG, deploy
+from ledger.chain.deploying import deploy_contract
 from ledger.errors import ConfigurationError, ConflictError, UntrustedError
 from ledger.event import AssetType
 from ledger.proof.evidence import Evidence, Segment, encode_evidence, parse_evidence
@@ -185,13 +186,16 @@ def test_only_the_log_of_this_version_is_a_successor(moved: Moved) -> None:
     for successor, reason in (
         (b"\x99" * 20, "is not the PartsProvenance of this version"),
         (deployed(workspace, echo(log)), "is not the PartsProvenance of this version"),
-        (client.deploy(batteries, signer, consortium, NO_ADDRESS), "is not the PartsProvenance of this version"),
+        (
+            deploy_contract(client, batteries, signer, consortium, NO_ADDRESS),
+            "is not the PartsProvenance of this version",
+        ),
         (foreign.log_of(PART), "is of another consortium"),
-        (client.deploy(parts, signer, consortium, NO_ADDRESS), "continues another log"),
+        (deploy_contract(client, parts, signer, consortium, NO_ADDRESS), "continues another log"),
     ):
         with pytest.raises(UntrustedError, match=reason):
             verify_successor(workspace, PART, log, successor)
-    verify_successor(workspace, PART, log, client.deploy(parts, signer, consortium, log))
+    verify_successor(workspace, PART, log, deploy_contract(client, parts, signer, consortium, log))
 
 
 def test_contracts_that_are_named_are_never_dropped(moved: Moved, behind: Workspace, tmp_path: Path) -> None:
