@@ -28,7 +28,8 @@ from ledger.errors import (
     VerificationError,
 )
 from ledger.proof.tlog_text import ConsistencyProof, encode_consistency_proof
-from ledger.service.gateway_inbox import Inbox, Kept, State
+from ledger.service.gateway_inbox import Inbox
+from ledger.service.gateway_tables import Kept, State
 from ledger.service.witness_request import TEXT, Request, Response
 from light_node.edge.batch import verify_readings
 from light_node.edge.gateway_client import RECEIPT_TYPE

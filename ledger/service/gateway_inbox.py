@@ -8,12 +8,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
 from ledger.errors import ForkError, QueueFullError
+from ledger.service.gateway_tables import SCHEMA, Kept, KeptReceipt, State, kept_from_row
 from light_node.edge.lineage import Gap
 from light_node.edge.queue_tables import transaction, translated
 from light_node.edge.statement import VerifiedStatement
@@ -21,84 +20,6 @@ from light_node.edge.statement import VerifiedStatement
 MAX_BYTES = 1024 * 1024 * 1024
 MAX_SHOWN_TOGETHER = 256
 _TIMEOUT_S = 10.0
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS receipt (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  block INTEGER NOT NULL,
-  made_at INTEGER NOT NULL,
-  data BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS batch (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  digest BLOB NOT NULL UNIQUE,
-  key_id TEXT NOT NULL,
-  subject BLOB NOT NULL,
-  sequence INTEGER NOT NULL,
-  statement TEXT NOT NULL,
-  received_at INTEGER NOT NULL,
-  state TEXT NOT NULL,
-  reason TEXT NOT NULL DEFAULT '',
-  readings BLOB,                         -- until it is on chain
-  credential BLOB,                       -- digest, once it is
-  wanted INTEGER NOT NULL DEFAULT 0,     -- whether somebody asks for a receipt
-  receipt INTEGER REFERENCES receipt (number),
-  UNIQUE (key_id, subject, sequence)
-);
-CREATE INDEX IF NOT EXISTS batch_state ON batch (state, number);
-CREATE INDEX IF NOT EXISTS batch_wanted ON batch (wanted) WHERE wanted;
-CREATE TABLE IF NOT EXISTS equivocation (
-  first TEXT NOT NULL,
-  second TEXT NOT NULL,
-  found_at INTEGER NOT NULL,
-  PRIMARY KEY (first, second)
-) WITHOUT ROWID;
-"""
-
-
-class State(StrEnum):
-    """How far a batch is."""
-
-    RECEIVED = "received"
-    RECORDED = "recorded"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A batch as it is kept.
-
-    Attributes:
-        digest: Of the statement, 32 bytes.
-        subject: 32 bytes.
-        statement: The compact JWS.
-        state: How far it is.
-        reason: Why it was refused.
-        readings: Until it is on chain.
-        credential: Digest of its credential, once it is.
-    """
-
-    digest: bytes
-    subject: bytes
-    statement: str
-    state: State
-    reason: str
-    readings: bytes | None
-    credential: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class KeptReceipt:
-    """A receipt as it was made.
-
-    Attributes:
-        block: That it was proven at.
-        made_at: In seconds since 1970.
-        data: The evidence file.
-    """
-
-    block: int
-    made_at: int
-    data: bytes
 
 
 class Inbox:
@@ -117,7 +38,7 @@ class Inbox:
             path.chmod(0o600)
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.executescript(_SCHEMA)
+            self._connection.executescript(SCHEMA)
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
@@ -133,7 +54,7 @@ class Inbox:
         sql = "SELECT digest, subject, statement, state, reason, readings, credential FROM batch WHERE digest = ?"
         with translated(self._path):
             row = self._connection.execute(sql, (digest,)).fetchone()
-        return None if row is None else _kept(row)
+        return None if row is None else kept_from_row(row)
 
     def neighbours(self, statement: VerifiedStatement) -> list[str]:
         """Return the statements of the same chain with the number before, the same, and the number after."""
@@ -196,7 +117,7 @@ class Inbox:
         found: list[Kept] = []
         with translated(self._path):
             for row in self._connection.execute(sql, (most,)):
-                kept = _kept(row)
+                kept = kept_from_row(row)
                 most_bytes -= len(kept.readings or b"")
                 if found and most_bytes < 0:
                     break
@@ -233,7 +154,7 @@ class Inbox:
             for row in self._connection.execute(sql):
                 of_subject = found.setdefault(row[1], [])
                 if len(of_subject) < MAX_SHOWN_TOGETHER:
-                    of_subject.append(_kept(row))
+                    of_subject.append(kept_from_row(row))
         return found
 
     def give(self, digests: Sequence[bytes], receipt: KeptReceipt, forget_before: int) -> None:
@@ -260,8 +181,3 @@ class Inbox:
         with translated(self._path):
             rows = dict(self._connection.execute("SELECT state, count(*) FROM batch GROUP BY state"))
         return {str(state): rows.get(state, 0) for state in State}
-
-
-def _kept(row: tuple[bytes, bytes, str, str, str, bytes | None, bytes | None]) -> Kept:
-    digest, subject, statement, state, reason, readings, credential = row
-    return Kept(digest, subject, statement, State(state), reason, readings, credential)

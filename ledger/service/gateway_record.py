@@ -20,8 +20,9 @@ from ledger.event import AssetReference, Document, Event, Json
 from ledger.proof.evidence import parse_evidence
 from ledger.proof.header import parse_header
 from ledger.service.evidence import build_receipt
-from ledger.service.gateway_inbox import Inbox, Kept, KeptReceipt
+from ledger.service.gateway_inbox import Inbox
 from ledger.service.gateway_summary import summary_of
+from ledger.service.gateway_tables import Kept, KeptReceipt
 from ledger.service.knowledge import ANY_DOCUMENT
 from ledger.service.members import Member
 from ledger.service.presentable import read_key

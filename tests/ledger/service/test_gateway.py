@@ -25,9 +25,10 @@ from ledger.kinds import kind_by_name
 from ledger.proof.slots import DEVICE_KEY
 from ledger.service.council import revoke_from
 from ledger.service.evidence import build_evidence
-from ledger.service.gateway_inbox import Inbox, State
+from ledger.service.gateway_inbox import Inbox
 from ledger.service.gateway_record import GatewayRecorder
 from ledger.service.gateway_serve import inbox_path
+from ledger.service.gateway_tables import State
 from ledger.service.issuer_keys import add_issuer_key, revoke_issuer_key
 from ledger.service.read import AssetRecord
 from ledger.service.reading_proof import prove_attested_reading

@@ -14,7 +14,8 @@ from ledger.proof.merkle_tree import MemoryTree, consistency_path, root_of
 from ledger.proof.tlog_text import parse_consistency_proof
 from ledger.service import gateway_inbox
 from ledger.service.gateway_answers import RECEIPT_S, GatewayAnswers
-from ledger.service.gateway_inbox import Inbox, KeptReceipt, State
+from ledger.service.gateway_inbox import Inbox
+from ledger.service.gateway_tables import KeptReceipt, State
 from ledger.service.witness_request import Request, Response
 from light_node.edge.gateway_client import RECEIPT_TYPE
 from light_node.edge.statement import VerifiedStatement, digest_statement
