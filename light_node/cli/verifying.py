@@ -52,9 +52,7 @@ def add_question(parser: argparse.ArgumentParser) -> None:
     proof = "proof from a witness that the file's tree and the remembered one are of one chain"
     parser.add_argument("--consistency", type=Path, help=proof, metavar="FILE")
     parser.add_argument("--source", action="append", default=[], help="ask this witness for that proof", metavar="URL")
-    since = (
-        f"its block must be no older than this: a time (RFC 3339), or `{ANCHOR}`: when witnesses answered last"
-    )
+    since = f"its block must be no older than this: a time (RFC 3339), or `{ANCHOR}`: when witnesses answered last"
     parser.add_argument("--since", help=since, metavar="WHEN")
     parser.add_argument("--public", action="store_true", help="do without being shown which asset it is")
 
