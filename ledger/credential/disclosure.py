@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from operator import is_
 from typing import NamedTuple
 
 from ledger.credential.base64url import encode_base64url, parse_base64url
@@ -114,7 +115,10 @@ def resolve(payload: Mapping[str, Json], disclosures: Sequence[Disclosure]) -> R
 
 
 class _Resolver:
-    """One pass over a payload: the disclosures still unused, and the hashes already seen."""
+    """One pass over a payload: the disclosures still unused, and the hashes already seen.
+
+    What hides nothing is not copied: whoever signs may disclose as many small values as a document can be long.
+    """
 
     def __init__(self, disclosures: Sequence[Disclosure]) -> None:
         self.unused = {disclosure.digest: disclosure for disclosure in disclosures}
@@ -129,7 +133,7 @@ class _Resolver:
             return self.object(value, depth)
         return self.array(value, depth) if isinstance(value, list) else value
 
-    def object(self, source: Mapping[str, Json], depth: int) -> dict[str, Json]:
+    def object(self, source: dict[str, Json], depth: int) -> dict[str, Json]:
         if "..." in source:
             raise MalformedError("SD-JWT", "'...' is not a claim name")
         result = {name: self.value(value, depth + 1) for name, value in source.items() if name != "_sd"}
@@ -141,9 +145,9 @@ class _Resolver:
                 raise MalformedError("SD-JWT", "a disclosure has no name, or one that is there already")
             value = disclosure.value
             result[disclosure.name] = self.value(value, depth + 1) if isinstance(value, (dict, list)) else value
-        return result
+        return source if "_sd" not in source and all(map(is_, result.values(), source.values())) else result
 
-    def array(self, source: Sequence[Json], depth: int) -> list[Json]:
+    def array(self, source: list[Json], depth: int) -> list[Json]:
         result: list[Json] = []
         for item in source:
             if not isinstance(item, dict) or "..." not in item:
@@ -156,7 +160,7 @@ class _Resolver:
                 if disclosure.name is not None:  # 3
                     raise MalformedError("SD-JWT", "an array element was disclosed as a claim")
                 result.append(self.value(disclosure.value, depth + 1))
-        return result
+        return source if len(result) == len(source) and all(map(is_, result, source)) else result
 
     def open(self, digest: Json) -> Disclosure | None:
         if not isinstance(digest, str):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ledger.credential.base64url import parse_base64url
+from ledger.credential.disclosure import parse_disclosure, resolve
 from ledger.credential.sd_jwt import ALWAYS_VISIBLE, verify_foreign_sd_jwt
 from ledger.errors import ContentMismatchError, MalformedError, SignatureError
 from tests.ledger.credential.builders import DECOY, JWK, checked, digest_of, encode, forge
@@ -197,3 +198,30 @@ def test_another_systems_header_is_read_within_the_list() -> None:
     for header in ({"alg": "none"}, {"alg": "ES256", "crit": ["x"], "x": 1}, {"alg": "EdDSA"}, {"typ": "x"}):
         with pytest.raises((MalformedError, SignatureError)):
             verify_foreign_sd_jwt(forge({"_sd": [digest_of(ONE)]}, [ONE], header=header), JWK)
+
+
+@pytest.mark.parametrize("value", [{}, [], [1, [2, {"a": {"b": [{}]}}]], {"a": [{"b": None}], "c": "x"}])
+def test_what_hides_nothing_is_not_copied(value: Any) -> None:
+    disclosure = parse_disclosure(encode(["salt", "name", value]))
+    payload = {"_sd": [disclosure.digest], "plain": value, "list": [value]}
+    resolved = resolve(payload, [disclosure])
+    assert resolved.payload == {"plain": value, "list": [value], "name": value}
+    assert resolved.disclosed["name"] is disclosure.value
+    assert resolved.payload["plain"] is value
+
+
+@pytest.mark.parametrize(
+    "place", [lambda hidden: hidden, lambda hidden: [0, {"a": hidden}], lambda hidden: {"a": [hidden]}]
+)
+def test_what_hides_something_is_copied_and_stays_as_it_was(place: Any) -> None:
+    inner = parse_disclosure(encode(["salt", "inner", 1]))
+    hidden = {"_sd": [inner.digest], "beside": [{}]}
+    payload = {"outer": place(hidden)}
+    resolved = resolve(payload, [inner])
+    assert resolved.payload == {"outer": place({"beside": [{}], "inner": 1})}
+    assert payload == {"outer": place(hidden)}
+    assert hidden == {"_sd": [inner.digest], "beside": [{}]}
+
+
+def test_an_empty_list_of_hashes_disappears_too() -> None:
+    assert resolve({"a": {"_sd": [], "b": 1}}, []).payload == {"a": {"b": 1}}
