@@ -125,5 +125,4 @@ def _check_enrolled(record: IssuerKeyRecord | None, key: PublicKey, organisation
 
 
 def _nodes(fields: Mapping[str, Json], name: str, at: str) -> tuple[bytes, ...]:
-    items = _read.items(fields[name], f"{at}/{name}", most=MAX_PROOF_NODES)
-    return tuple(_read.hexadecimal(one, f"{at}/{name}/{n}", most=MAX_NODE_BYTES) for n, one in enumerate(items))
+    return _read.hexadecimals(fields[name], f"{at}/{name}", items=MAX_PROOF_NODES, most=MAX_NODE_BYTES)

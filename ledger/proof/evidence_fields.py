@@ -91,22 +91,41 @@ class FieldReader:
             MalformedError: Anything else.
         """
         limit = most if length is None else length
-        data = _octets(value) if isinstance(value, str) and len(value) <= 2 + 2 * limit else None
+        data = _octets(value, limit)
         if data is None:
             raise MalformedError(self.what, f"0x and at most {limit} bytes in lowercase hexadecimal are needed", at)
         if (length is not None and len(data) != length) or not data:
             raise MalformedError(self.what, f"{len(data)} bytes, {length or 'at least 1'} needed", at)
         return data
 
+    def hexadecimals(
+        self, value: Json, at: str, *, items: int, length: int | None = None, most: int = 0
+    ) -> tuple[bytes, ...]:
+        """Return the bytes of each text of an array of at most ``items``; see ``hexadecimal``.
 
-def _octets(text: str) -> bytes | None:
+        Raises: MalformedError.
+        """
+        limit = most if length is None else length
+        return tuple(
+            [
+                data
+                if (data := _octets(one, limit)) and (length is None or len(data) == length)
+                else self.hexadecimal(one, f"{at}/{number}", length=length, most=most)
+                for number, one in enumerate(self.items(value, at, most=items))
+            ]
+        )
+
+
+def _octets(value: Json, limit: int) -> bytes | None:
     """The bytes of the one text that ``encode_hexadecimal`` writes for them, else None: no capitals, no white space."""
-    digits = text[2:]
+    if not isinstance(value, str) or len(value) > 2 + 2 * limit:
+        return None
+    digits = value[2:]
     try:
         data = bytes.fromhex(digits)
     except ValueError:
         return None
-    return data if data.hex() == digits and text.startswith("0x") else None
+    return data if data.hex() == digits and value.startswith("0x") else None
 
 
 def encode_hexadecimal(data: bytes) -> str:

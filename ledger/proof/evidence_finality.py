@@ -64,10 +64,9 @@ def finality_value(finality: Finality) -> dict[str, Json]:
 
 def _checkpoint(value: Json, at: str) -> CheckpointFinality:
     fields = _read.members(value, _CHECKPOINT, at)
-    path = _read.items(fields["path"], f"{at}/path", most=MAX_PATH)
     return CheckpointFinality(
         note=_read.text(fields["note"], f"{at}/note", most=MAX_NOTE_CHARACTERS),
-        path=tuple(_read.hexadecimal(node, f"{at}/path/{n}", length=32) for n, node in enumerate(path)),
+        path=_read.hexadecimals(fields["path"], f"{at}/path", items=MAX_PATH, length=32),
     )
 
 
@@ -97,16 +96,14 @@ def _step(value: Json, at: str) -> SealStep:
 
 
 def _seals(value: Json, at: str) -> tuple[bytes, ...]:
-    items = _read.items(value, at, most=MAX_SEALS)
-    seals = tuple(_read.hexadecimal(item, f"{at}/{n}", length=SEAL_BYTES) for n, item in enumerate(items))
+    seals = _read.hexadecimals(value, at, items=MAX_SEALS, length=SEAL_BYTES)
     if any(one >= other for one, other in itertools.pairwise(seals)):
         raise MalformedError("evidence", "seals that are not in ascending order, each once", at)
     return seals
 
 
 def _nodes(value: Json, at: str) -> tuple[bytes, ...]:
-    items = _read.items(value, at, most=MAX_PROOF_NODES)
-    return tuple(_read.hexadecimal(item, f"{at}/{n}", most=MAX_NODE_BYTES) for n, item in enumerate(items))
+    return _read.hexadecimals(value, at, items=MAX_PROOF_NODES, most=MAX_NODE_BYTES)
 
 
 def _proofs(value: Json, at: str) -> tuple[tuple[bytes, ...], ...]:

@@ -108,8 +108,7 @@ def _asset_type(value: Json) -> AssetType:
 
 
 def _nodes(value: Json, at: str) -> tuple[bytes, ...]:
-    nodes = _read.items(value, at, most=MAX_PROOF_NODES)
-    return tuple(_read.hexadecimal(node, f"{at}/{n}", most=MAX_NODE_BYTES) for n, node in enumerate(nodes))
+    return _read.hexadecimals(value, at, items=MAX_PROOF_NODES, most=MAX_NODE_BYTES)
 
 
 def _accounts(value: Json) -> tuple[AccountProof, ...]:

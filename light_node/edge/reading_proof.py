@@ -97,11 +97,10 @@ def parse_proof(data: bytes) -> ReadingProof:
     value = parse_json(data, what="proof of a reading", max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
     with_key = isinstance(value, dict) and _DEVICE_KEY in value
     fields = _read.members(value, _PROOF | {_DEVICE_KEY} if with_key else _PROOF, "")
-    path = _read.items(fields["path"], "/path", most=MAX_PATH)
     return ReadingProof(
         statement=_read.text(fields["statement"], "/statement", most=MAX_CHARACTERS),
         leaf=_read.text(fields["leaf"], "/leaf", most=MAX_LEAF_BYTES).encode(),
         index=_read.integer(fields["index"], "/index", most=MAX_READINGS),
-        path=tuple(_read.hexadecimal(node, f"/path/{place}", length=32) for place, node in enumerate(path)),
+        path=_read.hexadecimals(fields["path"], "/path", items=MAX_PATH, length=32),
         device_key=parse_device_key(fields[_DEVICE_KEY], f"/{_DEVICE_KEY}") if with_key else None,
     )
