@@ -155,8 +155,8 @@ class _Walk:
 def _open_node(data: bytes, expected: bytes, place: int) -> list[RlpItem]:
     """Return the items of a node that hashes to ``expected``; nobody may change them.
 
-    The last ones are kept, some 1 MiB of them: the upper nodes of a trie stand in every proof from it, and the lower ones
-    of a followed asset in those of the next block too.
+    The last ones are kept, some 1 MiB of them: the upper nodes of a trie stand in every proof from it, and the lower
+    ones of a followed asset in those of the next block too.
     """
     found = keccak256(data)
     if found != expected:  # 1
