@@ -203,21 +203,21 @@ def verify_place(binding: Binding, place: Place) -> None:
     """Prove that a verified credential says of its place what is so: the part of ``verify_binding`` that compares."""
     pairs: tuple[tuple[str, object, object], ...] = (
         ("iss", place.organisation, binding.organisation),
-        ("sub", place.subject.hex(), binding.subject.hex()),
+        ("sub", place.subject, binding.subject),
         ("kind", place.kind, binding.kind),
         ("vct", place.schema, binding.schema),
         ("log", place.log, binding.log),  # 1
-        ("prev", _hex(place.previous_head), _hex(binding.previous_head)),  # 2
+        ("prev", place.previous_head, binding.previous_head),  # 2
     )
     for claim, expected, found in pairs:
         if expected != found:
-            raise BindingError(claim, expected, found)
+            raise BindingError(claim, _shown(expected), _shown(found))
     if place.attested_at is not None and binding.issued_at > place.attested_at + MAX_CLOCK_SKEW_SECONDS:  # 3
         raise BindingError("iat", place.attested_at, binding.issued_at)
 
 
-def _hex(head: bytes | None) -> str | None:
-    return None if head is None else head.hex()
+def _shown(value: object) -> object:
+    return value.hex() if isinstance(value, bytes) else value
 
 
 def _text(claims: Mapping[str, Json], name: str, pattern: re.Pattern[str] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from binascii import unhexlify
 from dataclasses import dataclass
 
 from ledger.errors import MalformedError
@@ -122,10 +123,10 @@ def _octets(value: Json, limit: int) -> bytes | None:
         return None
     digits = value[2:]
     try:
-        data = bytes.fromhex(digits)
+        data = unhexlify(digits)
     except ValueError:
         return None
-    return data if data.hex() == digits and value.startswith("0x") else None
+    return data if value.startswith("0x") and digits == digits.lower() else None
 
 
 def encode_hexadecimal(data: bytes) -> str:
