@@ -19,10 +19,9 @@ from light_node.sources.files import FileSource
 from light_node.sources.port import Hint, Wanted
 from light_node.sources.web import Web
 from light_node.state import StateFolder
-from light_node.trust import encode_trust
+from tests.light_node.honest_files import write_honest_files
 from tests.light_node.waiting import alarm
-from tests.simulator.recent import lasting, recent
-from tests.simulator.world import make_world
+from tests.simulator.recent import lasting
 
 LOG_KEY = "log+00000000+AQ"
 RUN = """
@@ -68,12 +67,10 @@ def _alarm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with honest files, a node that pinned one, and one of each that is no file."""
-    folder, world = tmp_path_factory.mktemp("made"), make_world(recent())
-    (folder / "car.json").write_bytes(world.chain.file(world.vehicle))
-    trust = lasting(world.chain.trust())
-    (folder / "trust.json").write_bytes(encode_trust(trust))
+    folder = tmp_path_factory.mktemp("made")
+    world = write_honest_files(folder)
     StateFolder(folder / "node").make()
-    StateFolder(folder / "node").pin(trust)
+    StateFolder(folder / "node").pin(lasting(world.chain.trust()))
     for name, make in MAKERS.items():
         make(folder / name)
     (folder / "subject").write_text(world.vehicle.subject.hex())

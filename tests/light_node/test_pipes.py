@@ -15,10 +15,8 @@ import pytest
 from ipfs import files
 from ledger.errors import MalformedError, SourceTimeoutError
 from light_node.cli.main import main
-from light_node.trust import encode_trust
+from tests.light_node.honest_files import write_honest_files
 from tests.light_node.waiting import MOST_S, alarm
-from tests.simulator.recent import lasting, recent
-from tests.simulator.world import make_world
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,9 +30,8 @@ def _alarm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder, world = tmp_path_factory.mktemp("made"), make_world(recent())
-    (folder / "car.json").write_bytes(world.chain.file(world.vehicle))
-    (folder / "trust.json").write_bytes(encode_trust(lasting(world.chain.trust())))
+    folder = tmp_path_factory.mktemp("made")
+    write_honest_files(folder)
     return folder
 
 
