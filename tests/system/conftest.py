@@ -9,7 +9,10 @@ import pytest
 from ledger.chain.node import find_anvil
 from ledger.errors import ConfigurationError
 from ledger.service.enrolment import Enrolment
+from ledger.service.witness_serve import answers_of, witness_of
+from ledger.service.workspace import Workspace
 from tests.ipfs.conftest import kubo, kubo_program
+from tests.ledger.service.witness.running import Running
 from tests.ledger.store.postgresql import postgresql_server, postgresql_url
 from tests.system.house import READING, SERVICED, House, Life, running_house, settings_for
 
@@ -43,3 +46,12 @@ def story(house: House) -> Life:
     house.tell(life, shop, SERVICED, {"odometer_km": 100, "work": ["oil"]})
     house.tell(life, shop, READING, {"odometer_km": 200})
     return life
+
+
+@pytest.fixture
+def witness(house: House) -> Iterator[str]:
+    """A member's witness over HTTP, with a workspace of its own."""
+    with Workspace(house.workspace.settings) as own:
+        running = Running(answers_of(own, witness_of(own, "car-maker")).answer)
+        yield running.url
+        running.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +11,12 @@ import httpx
 import pytest
 
 from ledger.service.witness import latest_checkpoint
-from ledger.service.witness_serve import answers_of, witness_of
-from ledger.service.workspace import Workspace
 from light_node.cli.main import main
 from light_node.state import StateFolder
-from tests.ledger.service.witness.running import Running
 from tests.light_node.sources.servers import served
 from tests.system.house import READING, SERVICED, House, Life
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("house")]
-
-
-@pytest.fixture
-def witness(house: House) -> Iterator[str]:
-    """A member's witness over HTTP, with a workspace of its own."""
-    with Workspace(house.workspace.settings) as own:
-        running = Running(answers_of(own, witness_of(own, "car-maker")).answer)
-        yield running.url
-        running.close()
 
 
 class Reader:

@@ -21,13 +21,10 @@ from ledger.service.members import WITNESS, witness_key
 from ledger.service.witness import FOLDER, latest_checkpoint
 from ledger.service.witness_endorse import check_successor, endorse
 from ledger.service.witness_publish import PUBLISHED, publish
-from ledger.service.witness_serve import answers_of, witness_of
-from ledger.service.workspace import Workspace
 from light_node.state import StateFolder, is_conflict
 from light_node.succession.statement import SignedSuccession, sign_succession
 from light_node.trust import Trust
 from light_node.trust_rules import WitnessRule
-from tests.ledger.service.witness.running import Running
 from tests.system.house import READING, SERVICED, House, Life
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("house")]
@@ -54,15 +51,6 @@ def life(house: House) -> Life:
     made = house.register(house.party("car-maker"))
     house.tell(made, house.party("workshop"), READING, {"odometer_km": 10})
     return made
-
-
-@pytest.fixture
-def witness(house: House) -> Iterator[str]:
-    """A member's witness over HTTP, with a workspace of its own."""
-    with Workspace(house.workspace.settings) as own:
-        running = Running(answers_of(own, witness_of(own, "car-maker")).answer)
-        yield running.url
-        running.close()
 
 
 class Node:
